@@ -1,0 +1,35 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs, and is safe to call again.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+THRESHER := $(VENV)/bin/thresher
+READY := $(VENV)/.ready
+
+.PHONY: help setup engine demo test lint types check clean
+
+help:  ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## make the project's virtual environment
+
+$(READY): pyproject.toml setup.sh
+	@PYTHON="$(PYTHON)" bash setup.sh "$(VENV)"
+	@touch $@
+
+engine: $(READY)  ## install, fetch and start the LLM server (left running)
+	@$(THRESHER) engine up
+
+demo: engine  ## run the main job on film sentences, beside the baselines
+	@$(THRESHER) demo
+
+test: $(READY)  ## lint, types, import rule, and all tests, on a real LLM server
+	@bash check.sh "$(VENV)"
+
+lint: $(READY)  ## lint and formatting only
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+types: $(READY)  ## strict types only
+	@$(VENV)/bin/pyright
+
+clean:  ## remove the virtual environment and build products (not the cache, not your runs)
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Makes the project's virtual environment and says what is missing where it cannot. Called by make; safe to call again.
+set -euo pipefail
+venv=$1
+python=${PYTHON:-python3}
+start=$(date +%s)
+log=$(mktemp "${TMPDIR:-/tmp}/thresher-setup.XXXXXX")
+free_needed_gib=4
+
+say() { printf '%4d s  %s\n' $(($(date +%s) - start)) "$*"; }
+stop() {
+  printf 'error: %s\n' "$*" >&2
+  exit 2
+}
+
+command -v "$python" >/dev/null || stop "there is no $python; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+  || stop "$("$python" --version) is too old; Python 3.11 or newer is needed: make PYTHON=/path/to/python3"
+"$python" -c 'import venv, ensurepip' 2>/dev/null || stop "$python lacks the venv module; install it (Debian: python3-venv)"
+free=$(df -Pk . | awk 'NR==2 {print int($4 / 1048576)}')
+((free >= free_needed_gib)) || stop "$free GiB are free here, $free_needed_gib are needed; make room"
+
+install() { # install WHAT PIP-ARGUMENTS...
+  say "$1"
+  shift
+  if ! "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >"$log" 2>&1; then
+    tail -n 5 "$log" >&2
+    grep -qiE 'connection|resolve|timed out|no matching distribution' "$log" \
+      && stop "the package index did not give what is needed; check the network and pip's configuration (log: $log)"
+    stop "pip could not install it (log: $log)"
+  fi
+}
+
+if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c '' 2>/dev/null; then
+  say "making $venv with $("$python" --version)"
+  rm -rf "$venv"
+  "$python" -m venv "$venv"
+fi
+if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
+  # First a CPU build where pip's configuration offers one (plain `torch` pulls several GB of CUDA); else what the index has.
+  say "installing torch (the student)"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' >"$log" 2>&1 \
+    || "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
+      --extra-index-url "${THRESHER_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" 'torch==2.13.0+cpu' >"$log" 2>&1 \
+    || install "no CPU build of torch found; installing the index's own (several GB)" 'torch>=2.4'
+fi
+install "installing thresher and its tools" -e '.[student,dev]'
+rm -f "$log"
+say "the environment is ready: $venv"
