@@ -1,0 +1,234 @@
+"""Structured parts of a reply (JSON, tables, numbered lists) as plain lines: one entry a line, its id first."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from typing import Any, cast
+
+from prompts.replies.known import Known
+from prompts.replies.lines import verdict
+from prompts.replies.plain import plain
+from prompts.replies.scan import Token, scan
+
+_OPENING = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
+_MAX_VALUES = 20  # each attempt may read the rest of the text: a bound keeps the time linear
+_ID_FIELD = re.compile(r"(?:\w+_)?(?:id|idx|index|number|instance|item|no|nr)", re.IGNORECASE)
+_LIST_FIELD = re.compile(
+    r"select|chosen|choice|answer|final|pick|result|\bids?\b|indices|instances|list|output", re.IGNORECASE
+)
+_BAD_FIELD = re.compile(
+    r"not|un|reject|exclud|skip|remain|other|reason|thought|analysis|rationale|explan", re.IGNORECASE
+)
+_VERDICT_FIELD = re.compile(r"select|choose|chosen|pick|includ|decision|verdict|keep|label it|label\?", re.IGNORECASE)
+_TABLE_RULE = re.compile(r"[\s|:+-]+")
+_ORDINAL = re.compile(
+    r"(?:[\s>*+#|'\"(_-]|\[[ xX]\])*?(?:(?:choice|selection|pick|rank|answer|position) ?#?)?"
+    r"(\d{1,4}) ?(\.(?!\d)|\)|:|-(?= ))[*_ ]*",
+    re.IGNORECASE,
+)
+_INLINE_ORDINAL = re.compile(r"(?<![\w.,])\(?(\d{1,4})[.)] ")
+_LETTERED = re.compile(r"[*(]{0,3}([a-h]|[ivx]{1,4})[.)]{1,2}[*]{0,2} ", re.IGNORECASE)
+_TRAILING = re.compile(r"[(\[]([^()\[\]]{1,80})[)\]]\W*$")
+_SAYS = re.compile(r"\W*(?:yes|no|select|skip|not|don't|do not|reject|exclude|keep|choose|pick)", re.IGNORECASE)
+
+
+def json_lines(text: str) -> str:
+    """Replace JSON objects, and arrays that hold more than ids, by a headed list; leave everything else."""
+    decoder, pieces, position = json.JSONDecoder(), list[str](), 0
+    if "{" not in text and '["' not in text:
+        return text
+    for count, found in enumerate(_OPENING.finditer(text)):
+        if count == _MAX_VALUES:
+            break
+        if found.end() < position:
+            continue
+        try:
+            value, end = decoder.raw_decode(text, found.end())
+        except (ValueError, RecursionError):
+            continue
+        lines = list(_value_lines(value, 0))
+        if lines:
+            between = text[position : found.start()]
+            heading = "" if pieces and not between.strip(" \t\n,") else "\nSelected:\n"
+            pieces += [between.strip(" \t\n,") if not heading else between, heading, "\n".join(lines), "\n"]
+            position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _value_lines(value: Any, depth: int) -> Iterator[str]:
+    """Yield a line for each entry of a decoded value."""
+    if depth > 8:
+        return
+    if isinstance(value, list):
+        for entry in cast(list[Any], value):
+            yield from _value_lines(entry, depth + 1)
+    elif isinstance(value, dict):
+        yield from _object_lines(cast(dict[str, Any], value), depth)
+    elif isinstance(value, float) and value.is_integer():
+        yield str(int(value))
+    elif isinstance(value, (int, str)) and not isinstance(value, bool):
+        yield " ".join(str(value).split())
+
+
+def _object_lines(fields: dict[str, Any], depth: int) -> Iterator[str]:
+    lists = [name for name, value in fields.items() if isinstance(value, (list, dict)) and not _BAD_FIELD.match(name)]
+    named = [name for name in lists if _LIST_FIELD.search(name)] or lists
+    identity = next((name for name in fields if _ID_FIELD.fullmatch(name)), None)
+    if identity is not None and not isinstance(fields[identity], (list, dict)):
+        verdict = next((name for name in fields if _VERDICT_FIELD.search(name)), None)
+        yield f"{fields[identity]}: {_say(fields[verdict])}" if verdict else f"{fields[identity]}"
+    elif named:
+        yield from _value_lines(fields[named[-1]], depth + 1)
+    elif answer := next((name for name in fields if _LIST_FIELD.search(name) and not _BAD_FIELD.match(name)), None):
+        yield f"{fields[answer]}"
+    else:
+        for name, value in fields.items():
+            yield f"{name}: {_say(value)}"
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(str(value).split())
+
+
+def table_lines(lines: list[str], known: Known, say: Callable[[str], str | None]) -> list[str]:
+    """Replace each Markdown table by one line for each row: its id, and what `say` makes of its cells."""
+    result: list[str] = []
+    for is_row, group in groupby(lines, key=lambda line: line.count("|") >= 2):
+        rows = list(group)
+        result += _table(rows, known, say) if is_row and len(rows) > 1 else rows
+    return result
+
+
+def _table(rows: list[str], known: Known, say: Callable[[str], str | None]) -> list[str]:
+    cells = [[cell.strip(" *'\"") for cell in row.strip().strip("|").split("|")] for row in rows]
+    cells = [row for row, line in zip(cells, rows, strict=True) if not _TABLE_RULE.fullmatch(line)]
+    if not cells:
+        return rows
+    width = max(map(len, cells))
+    ids = [[_only_id(row[column], known) if column < len(row) else None for row in cells] for column in range(width)]
+    filled = [column for column in range(width) if sum(each is not None for each in ids[column]) * 2 >= len(cells) - 1]
+    if not filled:
+        return rows
+    called = [
+        column for column in filled if column < len(cells[0]) and re.search(r"\bid\b", cells[0][column], re.IGNORECASE)
+    ]
+    counted = [
+        column
+        for column in filled
+        if len(filled) > 1 and _counts([row[column] for row in cells[1:] if column < len(row)])
+    ]
+    column = next(iter(called or [column for column in filled if column not in counted] or filled))
+    return [_row(each, column, row, say) for each, row in zip(ids[column], cells, strict=True)]
+
+
+def _row(each: str | None, column: int, row: list[str], say: Callable[[str], str | None]) -> str:
+    """Return the id of a row and what is said of it; the words of a row without an id."""
+    others = [cell for index, cell in enumerate(row) if index != column]
+    if each is None:
+        return " ".join(others)
+    said = next((word for cell in reversed(others) if (word := say(cell))), None)
+    return f"{each}: {said}" if said else each
+
+
+def _only_id(cell: str, known: Known) -> str | None:
+    tokens = [token for token in scan(cell, known) if token.kind != "glue"]
+    return cell[tokens[0].start : tokens[0].end] if len(tokens) == 1 and tokens[0].kind == "id" else None
+
+
+def _counts(cells: list[str]) -> bool:
+    return [cell.strip(".") for cell in cells] == [str(number) for number in range(1, len(cells) + 1)]
+
+
+def numbered_lines(lines: list[str], known: Known) -> list[str]:
+    """Take the numbering off numbered lists, where it numbers; leave it where the numbers are the ids.
+
+    Numbers that count 1, 2, 3 … number the lines if ids follow them, or if other text does after `1.` or `1)`. They are
+    ids if they do not count so, if nothing or a verdict follows them, or if they are written like an entry, `1: text`.
+    """
+    lines = [_unlettered(piece, known) for line in lines for piece in _split_inline(line)]
+    found = [(index, ordinal) for index, line in enumerate(lines) if (ordinal := _ORDINAL.match(line))]
+    sequence: list[tuple[int, re.Match[str]]] = []
+    result = list(lines)
+    for index, ordinal in [*found, (-1, None)]:
+        if sequence and (ordinal is None or int(ordinal[1]) != int(sequence[-1][1][1]) + 1):
+            _unnumber(result, sequence, known)
+            sequence = []
+        if ordinal is not None:
+            sequence.append((index, ordinal))
+    return result
+
+
+def _unlettered(line: str, known: Known) -> str:
+    """Take `a)` or `ii.` from the front of a line, unless it is an id."""
+    found = _LETTERED.match(line)
+    return line[found.end() :] if found and known.word(found[1]) is None else line
+
+
+def _unnumber(lines: list[str], sequence: list[tuple[int, re.Match[str]]], known: Known) -> None:
+    signs = {ordinal[2] for _, ordinal in sequence}
+    if int(sequence[0][1][1]) not in (0, 1) or (len(sequence) == 1 and "-" in signs):
+        return
+    rests = [lines[index][ordinal.end() :] for index, ordinal in sequence]
+    leads = [_lead(rest, known) for rest in rests]
+    are_ids = signs <= {":", "-"} or not any(map(str.strip, rests)) or any(map(_SAYS.match, rests))
+    if are_ids and sum(lead is not None for lead in leads) * 2 < len(leads):
+        return
+    for (index, _), rest, lead in zip(sequence, rests, leads, strict=True):
+        lines[index] = rest if lead is None else lead
+
+
+def _lead(rest: str, known: Known) -> str | None:
+    """Return the rest of a numbered line with its id in front; None if it has none in a place for ids."""
+    tokens = scan(rest[:300], known)
+    first = next((token for token in tokens if token.kind != "glue"), None)
+    if first is not None and first.kind in ("id", "unknown"):
+        return rest
+    named: Token | None = next((token for token in tokens if token.kind == "id" and token.explicit), None)
+    if named is not None:
+        return f"[{rest[named.start : named.end]}] {rest}"
+    trailing = _TRAILING.search(rest[-100:])
+    inside = _only_id(trailing[1], known) if trailing else None
+    return f"[{inside}] {rest}" if inside is not None else None
+
+
+def _split_inline(line: str) -> list[str]:
+    """Cut `1. 17 2. 4 3. 9` into its entries."""
+    found = list(_INLINE_ORDINAL.finditer(line))
+    if len(found) < 2 or [int(each[1]) for each in found] != list(range(1, len(found) + 1)):
+        return [line]
+    starts = [each.start() for each in found]
+    return [line[: starts[0]], *(line[start:end] for start, end in zip(starts, [*starts[1:], len(line)], strict=True))]
+
+
+def _verdict(cell: str) -> str | None:
+    return verdict(cell)[0] if len(cell) <= 30 else None
+
+
+def read_lines(text: str, known: Known) -> list[str]:
+    """Return the lines of a reply in plain spelling, with its structured parts rewritten."""
+    lines = _break(plain(json_lines(text))).split("\n")
+    return numbered_lines(table_lines([line.strip() for line in lines], known, _verdict), known)
+
+
+_NOUN = r"(?:instance|item|id|text|sample|example|sentence)"
+_CONCLUDES = r"final (?:answer|selection|list|choice)|selected(?: instances| ids)?:|therefore\b|answer:|in conclusion\b"
+_SAYS_OF = r"(?:is|was|should|would|could|has|does|seems|looks|will|might|may|can)\b"
+_NEW_LINE = re.compile(
+    r"(?<=[.;!?)])(?<!\n\d[.)])(?<!\n\d\d[.)]) (?=[*'\"_]{0,3}"
+    rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|(?:{_CONCLUDES})))"
+    r"|(?<=;) (?=[#\[]?\w{1,16}\]? (?:because|since|for|as|due)\b)"
+    rf"|(?<=[,;]) (?=[\"'\[#]?(?:{_NOUN} )?[\w-]{{1,24}}[\"'\]]? ?[:=-] ?"
+    r"(?:yes|no|y|n|select|skip|not|don't|do not|reject|exclude|true|false)\b)",
+    re.IGNORECASE,
+)
+_BLOCK_TAG = re.compile(r"</?(?:ul|ol|li|br|p|div|tr|table)\b[^<>\n]{0,80}>", re.IGNORECASE)
+_STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+_NUMERO = re.compile(r"\bno\. ?(?=\d)", re.IGNORECASE)
+
+
+def _break(text: str) -> str:
+    """Start a new line where a new entry or a conclusion starts inside one."""
+    return _NEW_LINE.sub("\n", "\n" + _NUMERO.sub("#", _STRUCK.sub(" ", _BLOCK_TAG.sub("\n", text))))
