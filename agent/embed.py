@@ -1,0 +1,152 @@
+"""Frozen sentence encoders: texts to unit vectors, computed once and shared."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.errors import ModelError
+from agent.protocols import Columns, Embedder
+from agent.students.encode import (
+    Precision,
+    autocast,
+    best_device,
+    best_precision,
+    by_length,
+    load_model,
+    load_tokenizer,
+    longest,
+    padded,
+    repeatable,
+    tokenize,
+)
+
+Vectors = NDArray[np.float32]
+
+
+class SentenceEncoder:
+    """Mean of the last hidden states over all tokens of a text, scaled to unit length (Reimers & Gurevych, 2019).
+
+    Args:
+        folder: a local Hugging Face folder; it is read when the first text arrives.
+        max_length: tokens; longer texts are cut.
+        precision: of the matrix products. A text's vector depends a little on the batch it came in, and a resumed run
+            has other batches: about 1e-7 in float32 and 1e-3 in bfloat16, which is enough to change a pick.
+        threads: of torch; None leaves torch's own choice.
+
+    Raises:
+        ModelError: where the folder holds no weights.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        batch: int = 64,
+        max_length: int = 256,
+        precision: Precision = "float32",
+        threads: int | None = None,
+    ) -> None:
+        self.folder, self._batch, self._max_length = folder, batch, max_length
+        self._precision: Precision = precision
+        self._threads = threads
+        self.name = f"{folder.name}@{weights_hash(folder)}"
+        """Folder name and twelve hexadecimal digits of the weights' SHA-256."""
+        self._loaded: tuple[Any, Any] | None = None
+
+    def embed(self, texts: Columns) -> Vectors:
+        """(n, d), rows of unit length. For a pair, the encoder reads both halves as one input."""
+        import torch
+
+        model, tokenizer = self._load()
+        length = longest(self._max_length, model.config, tokenizer)
+        tokens, device = tokenize(tokenizer, texts, length), best_device()
+        out = np.zeros((len(texts), int(model.config.hidden_size)), dtype=np.float32)
+        precision = best_precision(self._precision)
+        with repeatable(0, self._threads), torch.inference_mode(), autocast(precision, device):
+            for rows in by_length(tokens, self._batch):
+                batch = padded(tokens, rows.tolist(), tokenizer.pad_token_id, device)
+                hidden = model(**batch).last_hidden_state.float()
+                mask = batch["attention_mask"].unsqueeze(-1).float()
+                mean = (hidden * mask).sum(1) / mask.sum(1)
+                out[rows] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
+        return out
+
+    def _load(self) -> tuple[Any, Any]:
+        from transformers import AutoModel
+
+        if self._loaded is None:
+            model = load_model(AutoModel, self.folder).eval().to(best_device())
+            self._loaded = model, load_tokenizer(self.folder)
+        return self._loaded
+
+
+class CachedEmbedder:
+    """Remembers every vector by a hash of its text, in memory and, where a folder is given, on disk.
+
+    Arms of a comparison share one, so that each text is encoded once.
+    """
+
+    def __init__(self, inner: Embedder, folder: Path | None = None) -> None:
+        self._inner, self._memo = inner, dict[bytes, Vectors]()
+        self.name = inner.name
+        self.folder: Path | None = getattr(inner, "folder", None)
+        """Of the encoder's weights, where it has one: a student notes it."""
+        self._file = None if folder is None else folder / f"{_file_name(inner.name)}.npz"
+        if self._file is not None and self._file.exists():
+            self._memo = _read(self._file)
+
+    def embed(self, texts: Columns) -> Vectors:
+        """(n, d), rows of unit length."""
+        keys = [_key(texts, i) for i in range(len(texts))]
+        first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._memo}
+        if first or not keys:
+            rows = sorted(first.values())
+            fresh = np.asarray(self._inner.embed(texts.take(rows)), dtype=np.float32)
+            if not keys:
+                return fresh
+            self._memo |= {keys[r]: vector for r, vector in zip(rows, fresh, strict=True)}
+            self._write()
+        return np.stack([self._memo[key] for key in keys])
+
+    def _write(self) -> None:
+        if self._file is None:
+            return
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._file.with_suffix(f".{id(self)}.part")
+        keys = np.frombuffer(b"".join(self._memo), dtype=np.uint8).reshape(-1, 16)
+        with beside.open("wb") as out:
+            np.savez(out, keys=keys, vectors=np.stack(list(self._memo.values())))
+        beside.replace(self._file)
+
+
+def weights_hash(folder: Path) -> str:
+    """Twelve hexadecimal digits of the SHA-256 over the weight files, in the order of their names."""
+    files = sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")])
+    if not files:
+        raise ModelError(f"{folder} holds no weights (*.safetensors)", "give the folder of an encoder")
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+    return digest.hexdigest()[:12]
+
+
+def _key(texts: Columns, row: int) -> bytes:
+    b = "" if texts.texts_b is None else f"\x1f{texts.texts_b[row]}"
+    return hashlib.sha256(f"{texts.texts[row]}{b}".encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _file_name(name: str) -> str:
+    """A readable start and a hash, since names may hold signs that file names cannot."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)[:60]
+    return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _read(file: Path) -> dict[bytes, Vectors]:
+    with np.load(file, allow_pickle=False) as stored:
+        keys, vectors = stored["keys"], stored["vectors"]
+    return {key.tobytes(): vector for key, vector in zip(keys, vectors, strict=True)}

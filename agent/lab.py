@@ -1,0 +1,236 @@
+"""Where the steps of Algorithm 1 happen: hands each component what it may use, and adds up what it cost."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from agent.domain import Annotation, Batch, Cost, Round, Stop
+from agent.errors import BadInput
+from agent.exchange import ChatFailure, ChatReply, ChatRequest
+from agent.pool import Pool
+from agent.protocols import Bench, ChatModel, Fence, Floats, Query, Student, Weighted
+from agent.recipe import RunSpec, Step
+from agent.seeds import generator
+from agent.students import LearnerSpec
+from prompts.messages import Frozen
+
+
+class Labels(Frozen):
+    """What annotating one batch came to."""
+
+    annotations: tuple[Annotation, ...]
+    cost: Cost = Cost()
+    asked: tuple[str, ...] = ()
+    """Digests of the requests that this step was the first of its run to make."""
+
+
+Record = TypeVar("Record", Batch, Labels)
+
+
+class Metered:
+    """A chat model that adds up what its replies cost when first asked, whoever paid then; a repeat is free."""
+
+    def __init__(self, chat: ChatModel) -> None:
+        self._chat, self._seen = chat, set[str]()
+        self._cost, self._asked = Cost(), list[str]()
+
+    @property
+    def name(self) -> str:
+        return self._chat.name
+
+    def complete(self, requests: Sequence[ChatRequest]) -> list[ChatReply | ChatFailure]:
+        replies = self._chat.complete(requests)
+        for request, reply in zip(requests, replies, strict=True):
+            key = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
+            if isinstance(reply, ChatReply) and key not in self._seen:
+                self._seen.add(key)
+                self._asked.append(key)
+                self._cost += reply.cost
+        return replies
+
+    def take(self) -> tuple[Cost, tuple[str, ...]]:
+        """Cost and digests of the requests since the last call."""
+        taken = self._cost, tuple(self._asked)
+        self._cost, self._asked = Cost(), []
+        return taken
+
+    def recall(self, asked: Sequence[str]) -> None:
+        """Knows requests again that an earlier process made for this run."""
+        self._seen.update(asked)
+
+
+@dataclass
+class Lab:
+    """The steps of one run over one pool. It opens nothing: chat, people, encoder and folders are handed in."""
+
+    spec: RunSpec
+    bench: Bench
+    fence: Fence | None = None
+    students: Path | None = None
+    """Where fitted students are kept by the hash of (learner, labelled set, seed); None keeps none."""
+    observe: Callable[[int, Pool, Student], None] | None = None
+    """Called after each training that a reader of the learning curve may look at."""
+    show: Callable[[Batch], None] | None = None
+    """Called with each batch, before anybody labels it."""
+    meter: Metered | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.bench.chat is not None:
+            self.meter = Metered(self.bench.chat)
+            self.bench = replace(self.bench, chat=self.meter)
+
+    def query(self, step: Step, pool: Pool, student: Student | None, index: int) -> Batch:
+        """Line 1 and line 4. Never asks a person for more than the budget holds."""
+        ask = self._ask(step, pool, student, index)
+        missing = _missing(ask, step.query.needs)
+        if missing:
+            raise BadInput(f"the strategy {step.query.name!r} of round {index} needs {missing}", "reorder the recipe")
+        batch = step.query.query(ask)
+        cost, asked = self._spent()
+        return batch.model_copy(update={"cost": cost, "asked": asked})
+
+    def annotate(self, step: Step, batch: Batch, pool: Pool, index: int) -> Labels:
+        """Line 5. Names the label that each new one supersedes."""
+        bench = replace(self.bench, round=index, left=self.spec.budget - pool.human_labels())
+        standing = {id_: a.id for id_, a in pool.standing().items()}
+        labels: list[Annotation] = []
+        for a in step.annotate.annotate(batch, bench):
+            labels.append(a.model_copy(update={"supersedes": standing.get(a.example)}))
+            standing[a.example] = a.id
+        people = sum((a.cost for a in labels if a.cost.human_labels), Cost())
+        if people.human_labels > bench.left:
+            raise BadInput(f"round {index} asked people for {people.human_labels} labels, {bench.left} were left")
+        cost, asked = self._spent()
+        return Labels(annotations=tuple(labels), cost=people + cost, asked=asked)
+
+    def note(self, record: Record) -> Record:
+        """Knows what a recorded step asked, so that a resumed run counts each request once as well."""
+        if self.meter is not None:
+            self.meter.recall(record.asked)
+        if isinstance(record, Batch) and self.show is not None:
+            self.show(record)
+        return record
+
+    def train(self, pool: Pool, index: int) -> Student:
+        """Lines 2 and 7: the scout where the recipe has one, else the learner."""
+        recipe = self.spec.recipe
+        student = self._fit(recipe.scout or recipe.learner, pool)
+        if recipe.scout is None and self.observe is not None:
+            self.observe(index, pool, student)
+        return student
+
+    def finish(self, pool: Pool, student: Student, index: int) -> Student:
+        """Line 8: f* is the last student, or the learner trained on the final L where a scout served the rounds."""
+        if self.spec.recipe.scout is None:
+            return student
+        final = self._fit(self.spec.recipe.learner, pool)
+        if self.observe is not None:
+            self.observe(index, pool, final)
+        return final
+
+    def terminate(self, history: Sequence[Round], pool: Pool) -> Stop | None:
+        """Line 3. Beside the recipe's rule, a run ends where nothing is left to choose."""
+        if (stop := self.spec.recipe.stop.check(history)) is not None:
+            return stop
+        last, repeats = history[-1], len(history) >= len(self.spec.recipe.steps)
+        if repeats and len(history) > 1 and last.picked == 0:  # a step that is not the last one leaves it to the next
+            return Stop(rule="nothing", reason=f"round {last.index} found nothing more to choose")
+        step = self.spec.recipe.step(len(history))
+        if not len(pool.askable(again=step.again)):
+            return Stop(rule="pool", reason="every text of the pool is labelled", numbers={"pool": float(len(pool))})
+        return None
+
+    def sum_up(self, index: int, batch: Batch, labels: Labels, pool: Pool, student: Student) -> Round:
+        """What the round came to; measures are taken over U, never over a test set."""
+        rows = pool.rows("unlabelled")[:2000]
+        p = student.predict(pool.columns.take(rows)) if len(rows) else np.zeros((0, len(pool.task.names)))
+        measures = {} if not len(p) else {"mean_entropy": _entropy(p), "mean_confidence": float(p.max(axis=1).mean())}
+        machine = sum(a.provenance == "machine" for a in pool.standing().values())
+        accepted = sum(pick.example.origin == "generated" for pick in batch.picks)
+        return Round(
+            index=index,
+            sizes=pool.sizes(),
+            human_labels=pool.human_labels(),
+            machine_labels=machine,
+            measures=measures,
+            cost=batch.cost + labels.cost,
+            picked=len(batch.picks),
+            filled=sum(pick.filled for pick in batch.picks),
+            accepted=accepted,
+            rejected=len(batch.candidates) - accepted,
+        )
+
+    def _ask(self, step: Step, pool: Pool, student: Student | None, index: int) -> Query:
+        rows = pool.askable(again=step.again)
+        return Query(
+            task=self.spec.task,
+            size=step.size,
+            candidates=pool.columns.take(rows),
+            machine=pool.machine(rows),
+            labelled=pool.labelled(),
+            rng=generator(self.spec.seed, "query", index),
+            round=index,
+            student=student,
+            chat=self.bench.chat,
+            embed=self.bench.embed,
+            fence=self.fence,
+            sample=self.bench.sample,
+        )
+
+    def _fit(self, learner: LearnerSpec, pool: Pool) -> Student:
+        labelled = pool.labelled()
+        if not len(labelled):
+            raise BadInput("nothing is labelled yet, so nothing can be trained", "let the first step label something")
+        weighted = self.spec.recipe.clean.clean(labelled, self.bench)
+        start = self.spec.encoder.hash if self.spec.encoder else ""
+        folder = None if self.students is None else self.students / _key(learner, weighted, self.spec, start)
+        if folder is not None and folder.exists():
+            return learner.load(folder, self.spec.task, self.bench)
+        student = learner.fit(weighted, self.spec.task, self.bench, generator(self.spec.seed, "train"))
+        if folder is not None:
+            _keep(student, folder)
+        return student
+
+    def _spent(self) -> tuple[Cost, tuple[str, ...]]:
+        return (Cost(), ()) if self.meter is None else self.meter.take()
+
+
+def _missing(ask: Query, needs: frozenset[str]) -> str:
+    has = {
+        "student": ask.student is not None,
+        "chat": ask.chat is not None,
+        "embeddings": ask.embed is not None,
+        "machine": bool(len(ask.machine)) and not np.isnan(ask.machine).all(),
+    }
+    return ", ".join(sorted(need for need in needs if not has[need]))
+
+
+def _entropy(p: Floats) -> float:
+    """Mean entropy of the rows in nats."""
+    return float(-(p * np.log(np.clip(p, 1e-12, 1.0))).sum(axis=1).mean())
+
+
+def _key(learner: LearnerSpec, weighted: Weighted, spec: RunSpec, checkpoint: str) -> str:
+    """A hash of all that a fitted student depends on; the names of the classes are kept inside it."""
+    digest = hashlib.sha256(f"{learner.model_dump_json()}\x1f{spec.seed}\x1f{checkpoint}\x1f".encode())
+    for text in (*spec.task.names, *weighted.columns.ids, *weighted.columns.texts, *(weighted.columns.texts_b or ())):
+        digest.update(text.encode() + b"\x1f")
+    digest.update(np.round(weighted.targets, 9).tobytes() + np.round(weighted.weights, 9).tobytes())
+    return digest.hexdigest()[:24]
+
+
+def _keep(student: Student, folder: Path) -> None:
+    """Writes beside and renames, so that a kill leaves either a whole student or none."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fitting-") as beside:
+        student.save(Path(beside) / "student")
+        try:
+            (Path(beside) / "student").rename(folder)
+        except OSError:
+            if not folder.exists():  # another process kept the same student first
+                raise

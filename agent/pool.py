@@ -1,0 +1,133 @@
+"""U and L: the unlabelled pool, the labelled set, and the only operations on them.
+
+A pool is a value: each operation returns a new one that shares the columns of the old. Its rows are the user's texts in
+the order of the shuffle, followed by generated examples that were accepted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.domain import STATUSES, Annotation, Example, Status, Task
+from agent.errors import BadInput
+from agent.protocols import Columns, Floats, Labelled, Rows
+
+_CODE: dict[Status, int] = {status: code for code, status in enumerate(STATUSES)}
+
+
+@dataclass(frozen=True)
+class Pool:
+    task: Task
+    columns: Columns
+    status: NDArray[np.int8]
+    """(n,): index into `STATUSES`."""
+    generated_from: int
+    """Rows from here on were written by the LLM."""
+    annotations: tuple[Annotation, ...] = ()
+    """All label events so far, oldest first."""
+    row: dict[str, int] = field(default_factory=dict[str, int], repr=False)
+
+    @classmethod
+    def of(cls, task: Task, columns: Columns) -> "Pool":
+        """A pool in which nothing is labelled. Raises BadInput where an id stands twice."""
+        row = {id_: i for i, id_ in enumerate(columns.ids)}
+        if len(row) < len(columns):
+            seen: set[str] = set()
+            twice = next(id_ for id_ in columns.ids if id_ in seen or seen.add(id_))
+            raise BadInput(f"the id {twice!r} stands twice in the data", "give every text an id of its own")
+        return cls(task, columns, np.zeros(len(columns), dtype=np.int8), len(columns), (), row)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def rows(self, *statuses: Status) -> Rows:
+        """Rows with one of these statuses, ascending."""
+        return np.flatnonzero(np.isin(self.status, [_CODE[s] for s in statuses]))
+
+    def sizes(self) -> dict[str, int]:
+        """Number of examples by status; the values sum to `len(self)`."""
+        counts = np.bincount(self.status, minlength=len(STATUSES))
+        return {status: int(counts[code]) for status, code in _CODE.items()}
+
+    def standing(self) -> dict[str, Annotation]:
+        """The annotation that counts for each example: the last that no later one supersedes."""
+        return {a.example: a for a in self.annotations}
+
+    def askable(self, *, again: bool) -> Rows:
+        """Rows that a strategy may choose: U, and with `again` every pool text that no person has labelled."""
+        unlabelled = self.rows("unlabelled")
+        if not again:
+            return unlabelled
+        machine = [self.row[id_] for id_, a in self.standing().items() if a.provenance == "machine"]
+        keep = [r for r in machine if r < self.generated_from and self.status[r] != _CODE["discarded"]]
+        return np.unique(np.concatenate([unlabelled, np.asarray(keep, dtype=np.intp)]))
+
+    def admit(self, examples: Sequence[Example]) -> "Pool":
+        """Adds generated examples, unlabelled."""
+        if not examples:
+            return self
+        old = self.columns
+        columns = Columns(
+            [*old.ids, *(e.id for e in examples)],
+            [*old.texts, *(e.text for e in examples)],
+            None if old.texts_b is None else [*old.texts_b, *(e.text_b or "" for e in examples)],
+        )
+        grown = Pool.of(self.task, columns)
+        status = np.concatenate([self.status, np.zeros(len(examples), dtype=np.int8)])
+        return replace(grown, status=status, generated_from=self.generated_from, annotations=self.annotations)
+
+    def label(self, annotations: Sequence[Annotation]) -> "Pool":
+        """U \\ {x} and L ∪ {(x, y)}: appends label events and moves their examples."""
+        status = self.status.copy()
+        for a in annotations:
+            if a.example not in self.row:
+                raise BadInput(f"a label names the unknown example {a.example!r}", "label only texts of this run")
+            if a.answer.label is not None and a.answer.label not in self.task.names:
+                known = ", ".join(self.task.names)
+                raise BadInput(f"{a.example!r} is labelled {a.answer.label!r}, no label of the task", f"use {known}")
+            status[self.row[a.example]] = _CODE[_status_after(a)]
+        return replace(self, status=status, annotations=(*self.annotations, *annotations))
+
+    def discard(self, ids: Sequence[str]) -> "Pool":
+        """Takes examples out for good: bad text, duplicates, pruned."""
+        status = self.status.copy()
+        status[[self.row[id_] for id_ in ids]] = _CODE["discarded"]
+        return replace(self, status=status)
+
+    def labelled(self) -> Labelled:
+        """L without the audit part, in row order."""
+        standing = self.standing()
+        rows = self.rows("labelled")
+        kept = [standing[self.columns.ids[int(r)]] for r in rows]
+        targets = np.stack([self.target(a) for a in kept]) if kept else np.zeros((0, len(self.task.labels)))
+        human = np.asarray([a.provenance != "machine" for a in kept], dtype=np.bool_)
+        return Labelled(self.columns.take(rows), targets, human, rows >= self.generated_from, self.machine(rows))
+
+    def machine(self, rows: Rows) -> Floats:
+        """(rows, classes): the LLM's calibrated probabilities where it labelled a row, nan elsewhere."""
+        latest = {a.example: a for a in self.annotations if a.provenance == "machine" and a.answer.label is not None}
+        out = np.full((len(rows), len(self.task.labels)), np.nan)
+        for i, r in enumerate(rows):
+            if (a := latest.get(self.columns.ids[int(r)])) is not None:
+                out[i] = self.target(a)
+        return out
+
+    def target(self, annotation: Annotation) -> Floats:
+        """(classes,): one-hot for a person, for the LLM its calibrated, else its raw probabilities."""
+        names, answer = self.task.names, annotation.answer
+        soft = None if annotation.provenance != "machine" else answer.calibrated or answer.raw
+        if soft is not None:
+            return np.asarray([soft[name] for name in names], dtype=np.float64)
+        return np.asarray([float(name == answer.label) for name in names], dtype=np.float64)
+
+    def human_labels(self) -> int:
+        """People's labels so far, counted from what each one cost, so that none escapes the budget."""
+        return sum(a.cost.human_labels for a in self.annotations)
+
+
+def _status_after(a: Annotation) -> Status:
+    if a.answer.label is None:
+        return "abstained"
+    return "audit" if a.use == "audit" else "labelled"

@@ -1,0 +1,76 @@
+"""From numbers to picks: what every strategy does with the scores or rows it found."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.domain import Batch, Pick
+from agent.errors import BadInput
+from agent.protocols import Columns, Floats, Need, Query, Rows, Student
+
+STUDENT: frozenset[Need] = frozenset({"student"})
+EMBEDDINGS: frozenset[Need] = frozenset({"embeddings"})
+_REMEDY: dict[Need, str] = {
+    "student": "begin with a strategy that needs no student",
+    "chat": "start an LLM with: thresher engine up",
+    "embeddings": "name an encoder, such as all-MiniLM-L6-v2",
+    "machine": "let the LLM label some texts in an earlier step",
+}
+
+
+def highest(ask: Query, scores: Floats, by: str) -> Batch:
+    """The `ask.size` highest scores; equal ones in row order, undefined ones (nan) last."""
+    order = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
+    return chosen(ask, order[: ask.size], by, scores)
+
+
+def chosen(ask: Query, rows: Iterable[int] | Rows, by: str, scores: Floats | None = None) -> Batch:
+    """These candidates, in this order. An undefined score is left out of its pick."""
+    picks = [Pick(example=ask.candidates.example(int(r)), score=_score(scores, int(r))) for r in rows]
+    return Batch(picks=tuple(picks), by=by)
+
+
+def narrowed(ask: Query, rows: NDArray[np.intp] | list[int], size: int) -> Query:
+    """The same question over some of the candidates, in the order of `rows`."""
+    index = np.asarray(rows, dtype=np.intp)
+    return replace(ask, candidates=ask.candidates.take(index), machine=ask.machine[index], size=size)
+
+
+def require(ask: Query, needs: frozenset[Need], name: str) -> None:
+    """Raises BadInput where the question lacks one of `needs`, before anything is spent on it."""
+    there: dict[Need, bool] = {
+        "student": ask.student is not None,
+        "chat": ask.chat is not None,
+        "embeddings": ask.embed is not None,
+        "machine": not np.isnan(ask.machine).all(),
+    }
+    missing: list[Need] = [need for need, has in there.items() if need in needs and not has]
+    if missing:
+        what = f"the strategy {name!r} needs {', '.join(missing)}, which this step does not have"
+        raise BadInput(what, "; ".join(_REMEDY[need] for need in missing))
+
+
+def prediction(ask: Query, name: str) -> Floats:
+    """(candidates, classes): what the student says. Raises BadInput where there is none yet."""
+    return student(ask, name).predict(ask.candidates)
+
+
+def student(ask: Query, name: str) -> Student:
+    require(ask, STUDENT, name)
+    assert ask.student is not None
+    return ask.student
+
+
+def features(ask: Query, texts: Columns, source: str, name: str) -> Floats:
+    """(texts, d), rows of unit length, from the frozen encoder or from the student."""
+    if source == "student":
+        return student(ask, name).embed(texts)
+    require(ask, EMBEDDINGS, name)
+    assert ask.embed is not None
+    return ask.embed.embed(texts)
+
+
+def _score(scores: Floats | None, row: int) -> float | None:
+    return None if scores is None or np.isnan(scores[row]) else float(scores[row])

@@ -1,0 +1,82 @@
+"""What a run is made of, as data: a recipe of steps, and the specification that a run can be run again from."""
+
+import hashlib
+from typing import Literal
+
+from pydantic import Field
+
+from agent.annotate import AnnotatorSpec, Human
+from agent.clean import CleanerSpec, Confidence
+from agent.domain import Task
+from agent.query import Strategy
+from agent.stopping import StoppingSpec
+from agent.students import LearnerSpec
+from prompts.messages import Frozen
+
+SCHEMA = 1
+"""Of `RunSpec`. A record of an unknown schema is refused aloud."""
+
+
+class Step(Frozen):
+    """One round: what to choose, how much, and who labels it."""
+
+    query: Strategy
+    size: int = Field(ge=1)
+    annotate: AnnotatorSpec = Field(default=Human(), discriminator="kind")
+    again: bool = False
+    """True where texts that only the machine has labelled may be chosen too."""
+
+
+class Recipe(Frozen):
+    """A way of doing active learning: Algorithm 1 with its holes filled.
+
+    Step 0 is Initialize. Step i fills round i; the last one repeats until a stopping rule says so.
+    """
+
+    name: str = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1)
+    stop: StoppingSpec = Field(discriminator="kind")
+    learner: LearnerSpec = Field(discriminator="kind")
+    scout: LearnerSpec | None = Field(default=None, discriminator="kind")
+    """A cheaper student that serves Query between rounds; the learner is then trained once, at the end."""
+    clean: CleanerSpec = Field(default=Confidence(), discriminator="kind")
+
+    def step(self, index: int) -> Step:
+        return self.steps[min(index, len(self.steps) - 1)]
+
+    @property
+    def asks_llm(self) -> bool:
+        return '"kind":"llm"' in self.model_dump_json() or '"kind":"generate"' in self.model_dump_json()
+
+
+class WeightsUsed(Frozen):
+    """A model as it was really loaded."""
+
+    name: str
+    variant: str = ""
+    source: str = ""
+    hash: str = ""
+    """SHA-256 over the weights."""
+
+
+class RunSpec(Frozen):
+    """All that decides what a run does. Stored before anything runs; equal specs are one run."""
+
+    schema_number: Literal[1] = SCHEMA
+    recipe: Recipe
+    task: Task
+    data: str
+    """SHA-256 over ids, texts and gold labels of pool and test set."""
+    seed: int = 0
+    """Order of the pool, seed batch, folds, training: every random choice derives from it."""
+    budget: int = Field(ge=0)
+    """People's labels, wherever they are used."""
+    llm: WeightsUsed | None = None
+    encoder: WeightsUsed | None = None
+    prompts: tuple[str, ...] = ()
+    """Fingerprints `id@version#hash` of the prompts of the recipe."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that name this specification."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]

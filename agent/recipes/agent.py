@@ -1,0 +1,30 @@
+"""The agent: the LLM selects, labels and writes; people answer where it matters."""
+
+from agent.annotate import Llm, Route
+from agent.generate import Generate
+from agent.query import Disagreement, First, KMeans, LlmChoose, Then
+from agent.recipe import Recipe, Step
+from agent.recipes.machine import READS
+from agent.stopping import Rounds
+from agent.students import FrozenLinear, LearnerSpec
+
+
+def agent(budget: int, learner: LearnerSpec, reads: int = READS) -> Recipe:
+    """Five rounds; people's labels are spent in quarters.
+
+    0. Initialize: the LLM picks from a diverse short list; people label (the first batch, before any student exists).
+    1. The LLM labels `reads` random texts; people label those it is least sure of (route by confidence).
+    2. The LLM picks among the texts on which student and LLM disagree most; people decide.
+    3. The LLM writes texts for where the student is weak; filters reject; the LLM labels what is left.
+    4. As 2, with what is left of the budget.
+    """
+    quarter = max(1, budget // 4)
+    disputed = Then(first=Disagreement(), second=LlmChoose(), keep=6 * quarter)
+    steps = (
+        Step(query=Then(first=KMeans(), second=LlmChoose(), keep=6 * quarter), size=quarter),
+        Step(query=First(), size=reads, annotate=Route(most=quarter), again=True),
+        Step(query=disputed, size=quarter, again=True),
+        Step(query=Generate(), size=120, annotate=Llm(), again=True),
+        Step(query=disputed, size=max(1, budget - 3 * quarter), again=True),
+    )
+    return Recipe(name="agent", steps=steps, stop=Rounds(most=len(steps)), learner=learner, scout=FrozenLinear())
