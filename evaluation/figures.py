@@ -1,0 +1,169 @@
+"""The figures of a comparison as SVG. They inherit the page's ink and take colours from its variables."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from evaluation import svg
+from evaluation.compare import Estimate
+from evaluation.curves import Evidence, Height, at
+from evaluation.findings import percent, shown
+from evaluation.palette import Ink, palette
+from evaluation.records import Arm, Comparison
+from evaluation.svg import Scale
+
+_FAINT = "stroke:currentColor;stroke-opacity:0.16;stroke-width:1"
+_QUIET = "fill-opacity:0.72"
+_LETTER = 6.5
+_LONGEST = 30
+
+Line = tuple[Arm, str, tuple[Height, ...]]
+"""An arm, its printed name and its curve."""
+
+
+def learning_curves_svg(comparison: Comparison, *, standalone: bool = True) -> str:
+    """Learning curves of every student side by side in one picture, on white unless a page holds it."""
+    evidence = Evidence(comparison)
+    panels = [learning_curves(comparison, evidence, student) for student in comparison.students]
+    width, height = 520, 360
+    placed = [panel.replace("<svg ", f'<svg x="{i * width}" y="0" ', 1) for i, panel in enumerate(panels) if panel]
+    label = f"Learning curves on {comparison.task}"
+    return svg.picture(width * max(len(placed), 1), height, label, placed, standalone=standalone)
+
+
+def learning_curves(comparison: Comparison, evidence: Evidence, student: str) -> str:
+    """Mean accuracy over human labels for every arm with that student; empty where there is nothing to draw.
+
+    Bands are the 95 % intervals of the arm under test and its controls. An arm measured at one number of human labels
+    only is drawn level from there. The LLM's own labels, which have no student, are in every student's picture.
+    """
+    lines = list(_lines(comparison, evidence, student))
+    if not lines:
+        return ""
+    width, height = 520.0, 360.0
+    inks = palette(comparison.arms)
+    ends = [f"{name} {100 * curve[-1].value.mean:.1f}" for _, name, curve in lines]
+    right = width - 12 - min(_LETTER * max(map(len, ends)) + 10, 232)
+    x = Scale(min(curve[0].labels for _, _, curve in lines), max(comparison.budget, 1), 46, right)
+    y = Scale(*_range(lines), height - 46, 34)
+    content = [
+        svg.text(46, 14, student, size=14, extra="font-weight:600"),
+        *_axes(x, y, "human labels", "accuracy, %"),
+        *(_band(curve, inks[arm.name], x, y) for arm, _, curve in lines if arm.role in ("agent", "control")),
+        *(_stroke(name, curve, inks[arm.name], x, y) for arm, name, curve in lines),
+    ]
+    places = svg.spread([y(curve[-1].value.mean) for _, _, curve in lines], 15, 30, height - 48)
+    for (arm, _, curve), words, place in zip(lines, ends, places, strict=True):
+        ink = inks[arm.name]
+        weight = ";font-weight:600" if arm.role == "agent" else ""
+        content.append(
+            svg.line(right + 3, y(curve[-1].value.mean), right + 11, place, f"stroke:{ink.colour};opacity:0.5")
+        )
+        content.append(svg.text(right + 14, place, words, size=11.5, extra=f"fill:{ink.colour}{weight}"))
+    return svg.picture(width, height, f"Learning curves with {student}", content)
+
+
+def dot_plot(comparison: Comparison, evidence: Evidence, student: str) -> str:
+    """Accuracy at the budget by arm, best first: mean (dot), 95 % interval (bar) and each seed (ticks)."""
+    rows = sorted(_finals(comparison, evidence, student), key=lambda row: -row[2].mean)
+    if not rows:
+        return ""
+    inks = palette(comparison.arms)
+    left = 12 + _LETTER * max(len(name) for _, name, _, _ in rows)
+    width, height, step = 520.0, 78.0 + 27 * len(rows), 27
+    known = [v for _, _, e, seeds in rows for v in (e.mean, e.low, e.high, *seeds) if not math.isnan(v)]
+    x = Scale(*_rounded(min(known), max(known)), left, width - 62)
+    content = [svg.text(6, 14, student, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "accuracy, %")]
+    for i, (arm, name, value, seeds) in enumerate(rows):
+        ink, middle = inks[arm.name], 44 + i * step
+        marks = [svg.line(x(v), middle - 6, x(v), middle + 6, f"stroke:{ink.colour};opacity:0.55") for v in seeds]
+        if not math.isnan(value.low):
+            marks.append(svg.line(x(value.low), middle, x(value.high), middle, f"stroke:{ink.colour};stroke-width:2"))
+        marks.append(svg.circle(x(value.mean), middle, 5 if arm.role == "agent" else 4, f"fill:{ink.colour}"))
+        weight = "font-weight:600" if arm.role == "agent" else ""
+        content.append(svg.text(left - 10, middle, name, anchor="end", size=11.5, extra=weight))
+        content.append(svg.titled("".join(marks), f"{name}: {percent(value)}"))
+        content.append(svg.text(width - 8, middle, f"{100 * value.mean:.1f}", anchor="end", extra=weight))
+    return svg.picture(width, height, f"Accuracy at the budget with {student}", content)
+
+
+def _lines(comparison: Comparison, evidence: Evidence, student: str) -> Iterator[Line]:
+    for arm in comparison.arms:
+        for theirs in (student, ""):
+            heights = evidence.curve(arm.name, theirs) if comparison.of(arm.name, theirs) else ()
+            known = tuple(height for height in heights if not math.isnan(height.value.mean))
+            if known:
+                yield arm, _short(shown(comparison, arm, theirs)), known
+                break
+
+
+def _finals(
+    comparison: Comparison, evidence: Evidence, student: str
+) -> Iterator[tuple[Arm, str, Estimate, list[float]]]:
+    """The estimate of each arm at the budget, and the value of each seed."""
+    for arm in comparison.arms:
+        theirs = student if comparison.of(arm.name, student) else ""
+        value = evidence.estimate(arm.name, theirs)
+        if not math.isnan(value.mean):
+            points = [at(cell, comparison.budget) for cell in comparison.of(arm.name, theirs)]
+            seeds = [point.accuracy for point in points if point is not None]
+            yield arm, _short(shown(comparison, arm, theirs)), value, seeds
+
+
+def _range(lines: Sequence[Line]) -> tuple[float, float]:
+    values = [height.value for _, _, curve in lines for height in curve]
+    banded = [h.value for arm, _, curve in lines if arm.role in ("agent", "control") for h in curve]
+    known = [v.mean for v in values] + [v for e in banded for v in (e.low, e.high) if not math.isnan(v)]
+    return _rounded(min(known), max(known))
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """Out to the next multiple of 5 %, within 0 to 1, and at least 10 % wide."""
+    low, high = math.floor(low * 20 + 1e-9) / 20, math.ceil(high * 20 - 1e-9) / 20
+    low, high = max(0.0, low), min(1.0, high)
+    return (low, high) if high - low >= 0.1 else (max(0.0, min(low, 0.9)), min(1.0, low + 0.1))
+
+
+def _axes(x: Scale, y: Scale, below: str, beside: str) -> Iterator[str]:
+    for value in svg.ticks(y.low, y.high):
+        yield svg.line(x.start, y(value), x.end, y(value), _FAINT)
+        yield svg.text(x.start - 7, y(value), f"{100 * value:.0f}", anchor="end", size=11.5, extra=_QUIET)
+    yield svg.text(x.end, y.end - 14, beside, anchor="end", size=11.5, extra=_QUIET)
+    yield from _below(x, y.end, y.start, below, percentage=False)
+
+
+def _below(x: Scale, top: float, bottom: float, label: str, *, percentage: bool = True) -> Iterator[str]:
+    """The horizontal axis: ticks with their numbers, and what they count."""
+    marks = svg.ticks(x.low, x.high)
+    if not percentage:
+        # The budget is where arms are compared, so it is always named; a round number too close to it gives way.
+        marks = (*(mark for mark in marks if mark < x.high - 0.08 * (x.high - x.low)), x.high)
+    for value in marks:
+        if percentage:
+            yield svg.line(x(value), top, x(value), bottom, _FAINT)
+        shown_value = f"{100 * value:.0f}" if percentage else f"{value:g}"
+        yield svg.text(x(value), bottom + 14, shown_value, anchor="middle", size=11.5, extra=_QUIET)
+    yield svg.text((x.start + x.end) / 2, bottom + 31, label, anchor="middle", size=11.5, extra=_QUIET)
+
+
+def _band(curve: Sequence[Height], ink: Ink, x: Scale, y: Scale) -> str:
+    known = [height for height in curve if not math.isnan(height.value.low)]
+    if len(known) < 2:
+        return ""
+    upper = [(x(height.labels), y(_within(height.value.high, y))) for height in known]
+    lower = [(x(height.labels), y(_within(height.value.low, y))) for height in reversed(known)]
+    return svg.polygon([*upper, *lower], f"fill:{ink.colour};fill-opacity:0.11")
+
+
+def _within(value: float, y: Scale) -> float:
+    return min(max(value, y.low), y.high)
+
+
+def _stroke(name: str, curve: Sequence[Height], ink: Ink, x: Scale, y: Scale) -> str:
+    places = [(x(height.labels), y(height.value.mean)) for height in curve]
+    run = [*places, (x.end, places[-1][1])]
+    dots = [svg.circle(px, py, ink.width + 0.9, f"fill:{ink.colour}") for px, py in places]
+    return svg.titled(svg.polyline(run, ink.stroke()) + "".join(dots), f"{name}: {percent(curve[-1].value)}")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1].rstrip() + "…"
