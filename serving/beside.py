@@ -1,0 +1,88 @@
+"""A second process for the cells of a comparison that need no LLM, while the first one asks the LLM and trains.
+
+On two cores two trainings of one thread each finish sooner than one after the other with two threads, and classic arms
+need not wait for the LLM. Both processes write to one journal; a step that both do stands as the first one wrote it.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from serving.job import Cell, Job
+from serving.machine import Machine
+from serving.store import Store
+
+
+def apart(job: Job) -> tuple[Cell, ...]:
+    """The cells that need no LLM."""
+    return tuple(cell for cell in job.cells() if not job.spec(cell).recipe.asks_llm)
+
+
+def worthwhile(job: Job, machine: Machine) -> bool:
+    """Whether a second process has enough to do and a core to do it on."""
+    others = [job.learners[cell.learner].kind for cell in apart(job)]
+    return others.count("bert") > 1 and len(others) < len(job.cells()) and len(machine.cores) > 1 and not machine.gpus
+
+
+class Beside:
+    """The second process, as a context: it ends with the block at the latest, and with its parent in any case."""
+
+    def __init__(self, job: Job, store: Store, log: Path) -> None:
+        self._job, self._store = job, store
+        self.cells = apart(job)
+        self._log = log.open("ab")
+        command = [sys.executable, "-m", "serving.beside", job.id]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=environment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+
+    def join(self, told: Callable[[int, int, str], None]) -> None:
+        """Waits until it has done its cells, or has ended early: what it left undone is then done here."""
+        while self._process.poll() is None:
+            told(self._done(), len(self.cells), "cells of the second process")
+            time.sleep(1.0)
+
+    def _done(self) -> int:
+        recorded = self._store.journal(self._job.id).keys()
+        return sum(f"{cell.key()}/cell" in recorded for cell in self.cells)
+
+
+def main(name: str) -> None:
+    """Does the cells apart of a recorded run, until its parent is gone."""
+    from rich.console import Console
+
+    from serving import running, settings
+    from serving.connect import Setting
+    from serving.screen import Screen
+
+    parent = os.getppid()
+
+    class Watched(Screen):
+        def doing(self, done: int, total: int, what: str) -> None:
+            if os.getppid() != parent:
+                sys.exit(1)
+            super().doing(done, total, what)
+
+    setting = Setting(settings.load(), Console(file=sys.stderr).print)
+    job, store, folder = running.recall(name, setting)
+    screen = Watched(job, Console(file=sys.stderr))
+    worker = running.prepare(job, store, folder, setting, asks_llm=False, screen=screen).worker
+    worker.run(apart(job))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

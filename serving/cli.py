@@ -1,0 +1,44 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` answers at once."""
+
+import sys
+
+import typer
+
+from agent.errors import ThresherError, Waiting
+from serving.commands import engine, models, run
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="LLM-agent active learning: unlabelled text in, labels, a trained student and honest proof out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("resume")(run.resume)
+app.command("runs")(run.runs)
+app.command("demo")(run.demo)
+app.add_typer(engine.app, name="engine")
+app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Exit codes: 0 done, 2 something the user can mend, 3 people have to answer first, 130 interrupted."""
+    try:
+        app()
+    except Waiting as waiting:
+        _say(str(waiting))
+        sys.exit(3)
+    except ThresherError as error:
+        _say(f"error: {error}")
+        sys.exit(2)
+    except (KeyboardInterrupt, SystemExit) as end:  # inside a command, typer turns the first into the second
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
+        _say("interrupted; what was recorded is kept: thresher runs")
+        sys.exit(INTERRUPTED)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(" ".join(line.split()) + "\n")

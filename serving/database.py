@@ -1,0 +1,133 @@
+"""One database for everything that must survive: the ledger's and the store's tables hang on one `metadata`.
+
+SQLite (a file) is the default; any other database that SQLAlchemy knows is reached by its URL.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from agent.errors import StoreError
+
+metadata = MetaData()
+BUSY_SECONDS = 60
+_CONNECTIONS = 64
+
+
+def open_database(path_or_url: str | Path) -> Engine:
+    """An engine whose connections are ready for several threads and processes at once.
+
+    SQLite: write-ahead log, `synchronous=NORMAL` (nothing committed is lost when the process dies; the last moments may
+    be when the machine does), foreign keys on, 60 s busy time-out. Missing folders of a file are made.
+
+    Raises:
+        StoreError: the place cannot be opened, is no database, or is an in-memory one.
+    """
+    url = _url(path_or_url)
+    try:
+        if url.get_backend_name() == "sqlite":
+            return _open_sqlite(url)
+        engine = create_engine(url, pool_pre_ping=True)
+    except (NoSuchModuleError, ImportError) as error:
+        raise StoreError(f"no driver for the database {_shown(url)} ({error})", "install its Python package") from error
+    with reading(engine):
+        return engine
+
+
+@contextmanager
+def reading(engine: Engine) -> Generator[Connection]:
+    """A connection for looking only; one consistent snapshot.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    with _explained(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Generator[Connection]:
+    """A transaction that holds the write lock from its start; committed at the end, rolled back on an exception.
+
+    Raises:
+        StoreError: the database cannot be written: locked for longer than the busy time-out, read-only, disk full.
+    """
+    with _explained(engine), engine.connect() as connection:
+        connection = connection.execution_options(immediate=True)
+        with connection.begin():
+            yield connection
+
+
+def create_tables(engine: Engine, *tables: Table) -> None:
+    """Makes the tables that are missing (all of `metadata` where none is named); safe in several processes at once."""
+    with writing(engine) as connection:
+        metadata.create_all(connection, tables=list(tables) or None)
+
+
+def _url(path_or_url: str | Path) -> URL:
+    text = str(path_or_url)
+    if isinstance(path_or_url, Path) or "://" not in text:
+        if text in ("", ":memory:"):
+            raise StoreError(f"{text!r} is no file for a database", "give a path: memory is not shared by threads")
+        return URL.create("sqlite", database=str(Path(text).expanduser()))
+    try:
+        return make_url(text)
+    except ArgumentError as error:
+        raise StoreError(f"{text!r} is no database URL", "write it as sqlite:///path or postgresql://…") from error
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if not url.database or ":memory:" in url.database or url.query.get("mode") == "memory":
+        raise StoreError("an in-memory database is not shared by threads", "give a file")
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {path.parent} cannot be made ({error.strerror})", "choose another") from error
+    # Each thread of a batch may hold a connection; past the pool's size SQLAlchemy makes them wait for one another.
+    engine = create_engine(
+        url, pool_size=_CONNECTIONS, max_overflow=_CONNECTIONS, connect_args={"timeout": BUSY_SECONDS}
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    with reading(engine) as connection:
+        mode = str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
+    if mode != "wal":
+        engine.dispose()
+        raise StoreError(f"{path} cannot keep a write-ahead log (mode {mode!r})", "put it on a local disk")
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own transaction handling begins too late (at the first write) and only ever deferred.
+    connection.isolation_level = None
+    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that upgrades to a write fails at once, whatever the busy time-out.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _explained(engine: Engine) -> Generator[None]:
+    try:
+        yield
+    except (IntegrityError, ProgrammingError, DataError):
+        raise  # about one statement, not about the database
+    except (DatabaseError, PoolTimeout) as error:
+        cause = error.orig if isinstance(error, DatabaseError) else error
+        hint = "check that it is a database of this program, writable, on a disk with room, and not held by another"
+        raise StoreError(f"the database {_shown(engine.url)} cannot be used: {cause}", hint) from error
+
+
+def _shown(url: URL) -> str:
+    return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)

@@ -1,0 +1,105 @@
+"""What one `thresher run` is to do, as data: stored before anything runs, and enough to continue it."""
+
+import hashlib
+import re
+from typing import Literal
+
+from pydantic import Field
+
+from agent.domain import Task
+from agent.recipe import Recipe, RunSpec, WeightsUsed
+from agent.students import LearnerSpec
+from evaluation.records import Arm
+from evaluation.split import SplitReport
+from prompts.messages import Frozen
+
+
+class People(Frozen):
+    """Who answers when a recipe asks a person."""
+
+    kind: Literal["file", "simulated"]
+    noise: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Simulated: share of wrong answers."""
+    seconds: float = Field(default=8.0, ge=0.0)
+    """Simulated: cost of one label."""
+
+
+class JobArm(Frozen):
+    """One recipe of the job, and how reports call it."""
+
+    arm: Arm
+    recipe: Recipe
+
+
+class Cell(Frozen):
+    """One run of the loop: which arm, which student, which seed."""
+
+    arm: str
+    learner: int
+    seed: int
+
+    def key(self) -> str:
+        return f"{self.arm}/{self.learner}/{self.seed}"
+
+
+class Job(Frozen):
+    """A run of the first arm, with whatever it is compared with."""
+
+    schema_number: Literal[1] = 1
+    task: Task
+    data: str
+    """SHA-256 of the pool: ids, texts and labels."""
+    test: str = ""
+    """The same of the test set; empty where there is none."""
+    data_card: str = ""
+    """Name of the data card where the data is a known set."""
+    split: SplitReport | None = None
+    """How pool and test part were made from it."""
+    budget: int = Field(ge=0)
+    reads: int = Field(default=600, ge=0)
+    """Texts that the LLM labels."""
+    test_reads: int = Field(default=300, ge=0)
+    """Test texts that the LLM labels itself, for its own row of a comparison."""
+    sample: int = Field(default=200, ge=0)
+    """Random texts of the pool from which the LLM's prior over labels is estimated."""
+    arms: tuple[JobArm, ...] = Field(min_length=1)
+    learners: tuple[LearnerSpec, ...] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    people: People
+    llm: WeightsUsed | None = None
+    encoder: WeightsUsed | None = None
+    prompts: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The name of the run: equal jobs are one run."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.task.name.casefold()).strip("-")[:40] or "run"
+        return f"{slug}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]}"
+
+    @property
+    def main(self) -> Cell:
+        """The cell whose labels and student the user takes home."""
+        return Cell(arm=self.arms[0].arm.name, learner=0, seed=self.seeds[0])
+
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells, the main one first, then by complete seeds, so that a comparison ended early is still paired."""
+        return tuple(
+            Cell(arm=each.arm.name, learner=learner, seed=seed)
+            for seed in self.seeds
+            for each in self.arms
+            for learner in range(len(self.learners))
+        )
+
+    def spec(self, cell: Cell) -> RunSpec:
+        """The specification of one cell."""
+        recipe = next(each.recipe for each in self.arms if each.arm.name == cell.arm)
+        return RunSpec(
+            recipe=recipe.model_copy(update={"learner": self.learners[cell.learner]}),
+            task=self.task,
+            data=f"{self.data}:{self.test}",
+            seed=cell.seed,
+            budget=self.budget,
+            llm=self.llm,
+            encoder=self.encoder,
+            prompts=self.prompts,
+        )

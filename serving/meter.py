@@ -1,0 +1,140 @@
+"""What is sent to the LLM, counted as it happens, and the hard cap on it."""
+
+import threading
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from agent.errors import ThresherError
+from agent.exchange import ChatReply, ChatRequest, Cost
+from prompts.messages import Frozen
+
+_TEMPLATE_TOKENS = 32
+_MESSAGE_TOKENS = 8
+
+
+class Cap(Frozen):
+    """The most that may be sent; None is no limit."""
+
+    requests: int | None = Field(default=None, ge=0)
+    """HTTP requests, retries among them."""
+    tokens: int | None = Field(default=None, ge=0)
+    """Prompt tokens and generated tokens together."""
+
+
+class Spent(Frozen):
+    """The counters at one moment."""
+
+    requests: int = 0
+    """HTTP requests sent, whatever came of them."""
+    retries: int = 0
+    """Those among `requests` that repeated one that had failed."""
+    paid: Cost = Cost()
+    """What the answers cost that came, those among them that could not be used. `seconds` are the server's:
+    requests side by side share them."""
+    hits: int = 0
+    """Questions answered by the ledger, or by an equal question of the same batch."""
+    saved: Cost = Cost()
+    """What those had cost when they were first asked."""
+    failures: dict[str, int] = Field(default_factory=dict)
+    """Failed attempts by kind (`agent.exchange.ChatFailure`), those that a retry made good among them."""
+    unmetered: int = 0
+    """Answers whose server did not say how many tokens they took; `paid` counts the upper bound for them."""
+
+
+class CapReached(ThresherError):
+    """A request was not sent, because the cap on requests or tokens leaves no room for it."""
+
+
+@dataclass
+class Reservation:
+    """Room held for one request under the cap. `used` is what it took in the end; None: not known, so all of it."""
+
+    tokens: int
+    used: int | None = None
+
+
+def prompt_bound(request: ChatRequest) -> int:
+    """An upper bound of the prompt's tokens: byte-level vocabularies never make more tokens than UTF-8 bytes."""
+    text = sum(len(message.content.encode()) + _MESSAGE_TOKENS for message in request.messages)
+    return text + _TEMPLATE_TOKENS
+
+
+class Meter:
+    """Counts for all threads of a process. One meter is shared by the chat adapter and the ledger before it."""
+
+    def __init__(self, cap: Cap | None = None) -> None:
+        self._cap = cap or Cap()
+        self._changed = threading.Condition()
+        self._reserved: list[Reservation] = []
+        self._charged = 0
+        self._counts: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._paid = Cost()
+        self._saved = Cost()
+
+    def spent(self) -> Spent:
+        with self._changed:
+            return Spent(
+                requests=self._counts["requests"],
+                retries=self._counts["retries"],
+                paid=self._paid,
+                hits=self._counts["hits"],
+                saved=self._saved,
+                failures=dict(self._failures),
+                unmetered=self._counts["unmetered"],
+            )
+
+    @contextmanager
+    def sending(self, request: ChatRequest, retry: bool = False) -> Generator[Reservation]:
+        """Holds room for one HTTP request while it is under way, and counts it.
+
+        Near the cap it waits for the requests under way, which mostly give back a part of what they had reserved.
+
+        Raises:
+            CapReached: there is no room; nothing was counted.
+        """
+        tokens = prompt_bound(request) + (1 if request.read else request.max_tokens)
+        reservation = Reservation(tokens)
+        with self._changed:
+            while self._held_back(tokens):
+                self._changed.wait()
+            self._reserved.append(reservation)
+            self._counts["requests"] += 1
+            self._counts["retries"] += retry
+        try:
+            yield reservation
+        finally:
+            with self._changed:
+                self._reserved = [other for other in self._reserved if other is not reservation]
+                self._charged += tokens if reservation.used is None else reservation.used
+                self._changed.notify_all()
+
+    def paid(self, cost: Cost, metered: bool = True) -> None:
+        with self._changed:
+            self._paid += cost
+            self._counts["unmetered"] += not metered
+
+    def hit(self, reply: ChatReply) -> None:
+        with self._changed:
+            self._counts["hits"] += 1
+            self._saved += reply.cost
+
+    def failed(self, kind: str) -> None:
+        with self._changed:
+            self._failures[kind] += 1
+
+    def _held_back(self, tokens: int) -> bool:
+        """True where only requests under way stand in the way."""
+        cap = self._cap
+        if cap.requests is not None and self._counts["requests"] >= cap.requests:
+            raise CapReached(f"the cap of {cap.requests} requests to the LLM is reached", "raise it, or ask for less")
+        if cap.tokens is None:
+            return False
+        if self._charged + tokens > cap.tokens:
+            what = f"the cap of {cap.tokens} tokens leaves no room for up to {tokens} more ({self._charged} are used)"
+            raise CapReached(what, "raise it, or ask for less")
+        return self._charged + sum(other.tokens for other in self._reserved) + tokens > cap.tokens

@@ -1,0 +1,224 @@
+"""From cells to what people read: the comparison or the summary of a run, and the files in the user's folder."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from agent.domain import Annotation, Cost
+from agent.loop import Outcome
+from agent.pool import Pool
+from evaluation.audit import audit
+from evaluation.cards import CARDS
+from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummary
+from evaluation.report import write_report
+from evaluation.table import table
+from serving import atomic, outputs
+from serving.job import Job
+from serving.outputs import Record
+from serving.worker import Worker, gold_of
+
+FILES = ("labels.jsonl", "student", "report.html", "run.json")
+
+
+def leave(worker: Worker, record: Record, folder: Path) -> str:
+    """Writes everything and returns what to tell the user.
+
+    Each file appears whole; `run.json` comes last, so that its presence means the rest is there.
+    """
+    outcome = worker.outcome(worker.job.main)
+    folder.mkdir(parents=True, exist_ok=True)
+    outputs.write_labels(folder / "labels.jsonl", outcome.pool)
+    outputs.write_student(folder / "student", outcome)
+    report = report_of(worker, record, outcome)
+    write_report(report, folder / "report.html")
+    if isinstance(report, Comparison):
+        atomic.write(folder / "comparison.json", report.model_dump_json())
+    outputs.write_record(folder / "run.json", record)
+    said = f"{table(report)}\n\n{asides(report)}" if isinstance(report, Comparison) else told(report)
+    return f"\n{said}\n\n{folder}: {', '.join(FILES)}"
+
+
+def asides(report: Comparison) -> str:
+    """How the LLM chose and how it labelled, for the terminal; the report has the pictures."""
+    lines: list[str] = []
+    chosen = [cell for cell in report.cells if cell.quartiles is not None and cell.filled_share is not None]
+    if chosen:
+        quarters = np.mean([cell.quartiles for cell in chosen if cell.quartiles is not None], axis=0)
+        filled = float(np.mean([cell.filled_share for cell in chosen if cell.filled_share is not None]))
+        shares = ", ".join(f"{share:.0%}" for share in quarters)
+        lines.append(f"LLM picks by quarter of the list, first to last: {shares}; filled by the fallback: {filled:.0%}")
+    if (labels := report.labels) is not None:
+        lines.append(
+            f"LLM labels: {labels.accuracy:.1%} of {labels.n} right ({labels.raw_accuracy:.1%} before calibration), "
+            f"{labels.abstained} abstentions; seed {report.cells[0].seed}"
+        )
+        lines += [
+            f"  {name}: {', '.join(f'{n} called {said}' for said, n in zip(report.classes, row, strict=True))}"
+            for name, row in zip(report.classes, labels.confusion, strict=True)
+        ]
+    return "\n".join(lines)
+
+
+def told(run: RunSummary) -> str:
+    """A run without a comparison, for the terminal."""
+    labels = ", ".join(f"{each.label} {each.human + each.confirmed + each.machine}" for each in run.labels)
+    people = sum(each.human + each.confirmed for each in run.labels)
+    stop = f"{run.stop.rule}: {run.stop.reason}" if run.stop else "–"
+    lines = [
+        f"labels: {labels}, of which people gave {people}; {run.generated} texts were generated",
+        f"stopped: {stop}",
+    ]
+    if run.curve:
+        lines.append(f"student: {run.curve[-1].accuracy:.1%} of the test texts right")
+    return "\n".join(lines)
+
+
+def report_of(worker: Worker, record: Record, outcome: Outcome) -> Comparison | RunSummary:
+    """A comparison where several arms ran and a test set is known, else the summary of the one run."""
+    if len(worker.job.arms) > 1 and worker.test is not None:
+        return comparison(worker, record, outcome)
+    return summary(worker, record, outcome)
+
+
+def comparison(worker: Worker, record: Record, outcome: Outcome) -> Comparison:
+    """All arms at equal human labels."""
+    job, test = worker.job, worker.test
+    assert test is not None
+    arms = [each.arm for each in job.arms]
+    if any(cell.arm == "zero-shot" for cell in record.cells):
+        note = f"read from the first {job.test_reads} test texts, nothing is trained"
+        arms.append(Arm(name="zero-shot", title="the LLM itself, zero-shot", role="machine", note=note, fixed=True))
+    names = job.task.names
+    return Comparison(
+        name=job.id,
+        task=job.task.name,
+        item=job.task.item,
+        classes=names,
+        budget=job.budget,
+        pool_size=len(worker.table.columns),
+        test_size=len(test.columns),
+        gold=tuple(int(i) for i in gold_of(test, names)),
+        arms=tuple(arms),
+        cells=record.cells,
+        student=job.learners[0].name,
+        models=_models(job),
+        data=next((card for card in CARDS if card.name == job.data_card), None),
+        split=job.split,
+        labels=label_audit(worker, outcome.pool),
+        prompts={p.split("@")[0]: p for p in job.prompts},
+        settings=_settings(job),
+        machine=record.machine,
+        seconds=record.seconds,
+        made=record.made,
+        caveats=_caveats(job),
+    )
+
+
+def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
+    """One run on the user's own texts."""
+    job, pool, cell = worker.job, outcome.pool, record.cells[0]
+    standing = list(pool.standing().values())
+    machine, people = _repeats(outcome)
+    return RunSummary(
+        run=job.id,
+        task=job.task.name,
+        item=job.task.item,
+        classes=job.task.names,
+        pool_size=len(worker.table.columns),
+        budget=job.budget,
+        recipe=job.arms[0].recipe.name,
+        student=cell.student,
+        seed=cell.seed,
+        labels=outputs.label_counts(pool),
+        by=dict(Counter(a.by for a in standing if a.answer.label is not None)),
+        abstained=sum(a.answer.label is None for a in standing),
+        generated=sum(r.accepted for r in outcome.history),
+        rejected=sum(r.rejected for r in outcome.history),
+        rounds=outcome.history,
+        stop=outcome.stop,
+        cost=sum((r.cost for r in outcome.history), Cost()),
+        agreement=machine,
+        agreement_human=people,
+        audit=label_audit(worker, pool),
+        curve=cell.curve if worker.test is not None else (),
+        filled_share=cell.filled_share,
+        quartiles=cell.quartiles,
+        models=_models(job),
+        prompts={p.split("@")[0]: p for p in job.prompts},
+        settings=_settings(job),
+        machine=record.machine,
+        seconds=record.seconds,
+        made=record.made,
+        files=FILES,
+        caveats=_caveats(job),
+    )
+
+
+def label_audit(worker: Worker, pool: Pool) -> LabelAudit | None:
+    """The LLM's labels beside gold where all gold is known, else beside people's where both labelled a text."""
+    machine = {a.example: a for a in pool.annotations if a.provenance == "machine" and a.answer.calibrated}
+    people = {a.example: str(a.answer.label) for a in pool.annotations if a.provenance != "machine" and a.answer.label}
+    simulated = worker.job.people.kind == "simulated"
+    truth = worker.table.gold if simulated else people
+    rows = [(pool.row[id_], a) for id_, a in machine.items() if id_ in truth]
+    if not rows:
+        return None
+    names = pool.task.names
+    return audit(
+        np.asarray([names.index(truth[a.example]) for _, a in rows], dtype=np.intp),
+        np.stack([pool.target(a) for _, a in rows]),
+        [pool.columns.texts[row] for row, _ in rows],
+        names,
+        raw=np.stack([_raw(a, names) for _, a in rows]),
+        model=worker.job.llm.name if worker.job.llm else "",
+        against="gold labels" if simulated else "people's labels, on texts where the LLM was unsure or disputed",
+    )
+
+
+def _raw(a: Annotation, names: tuple[str, ...]) -> np.ndarray:
+    assert a.answer.raw is not None
+    return np.asarray([a.answer.raw[name] for name in names])
+
+
+def _repeats(outcome: Outcome) -> tuple[float | None, float | None]:
+    """Shares of machine and of people's labels that the final student repeats."""
+    labelled = outcome.pool.labelled()
+    same = outcome.student.predict(labelled.columns).argmax(axis=1) == labelled.targets.argmax(axis=1)
+    shares = [float(same[rows].mean()) if rows.any() else None for rows in (~labelled.human, labelled.human)]
+    return shares[0], shares[1]
+
+
+def _models(job: Job) -> tuple[ModelCard, ...]:
+    used = (("LLM", job.llm), ("student and encoder", job.encoder))
+    return tuple(
+        ModelCard(role=role, name=each.name, variant=each.variant, hash=each.hash, source=each.source)
+        for role, each in used
+        if each is not None
+    )
+
+
+def _settings(job: Job) -> dict[str, str]:
+    return {
+        "seeds": ", ".join(map(str, job.seeds)),
+        "people": "simulated from gold" if job.people.kind == "simulated" else "a person, through a file",
+        "error rate of simulated people": f"{job.people.noise:.0%}" if job.people.kind == "simulated" else "–",
+        "texts the LLM labels": str(job.reads),
+        "texts its prior is estimated from": str(job.sample),
+        "students": "; ".join(learner.model_dump_json() for learner in job.learners),
+    }
+
+
+def _caveats(job: Job) -> tuple[str, ...]:
+    found: list[str] = []
+    if job.llm is not None and "coder" in job.llm.variant.casefold():
+        found.append(
+            f"The LLM is {job.llm.variant}: the Coder variant of Qwen2.5 0.5B Instruct, quantised to four bits."
+        )
+    if job.people.kind == "simulated":
+        found.append("People are simulated from gold labels; real people err and take longer on hard texts.")
+    if job.people.kind == "file":
+        found.append(
+            "Texts for people were chosen where the LLM was unsure: agreement on them is no estimate for the rest."
+        )
+    return tuple(found)

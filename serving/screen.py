@@ -1,0 +1,122 @@
+"""What a person sees while a job runs: which cell, how far, how long still."""
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from agent.domain import Batch
+from serving.job import Cell, Job
+
+# Seconds that pieces of work take on two cores. Only their proportions matter: the clock soon corrects them all.
+_FIT = {"bert": 50.0, "svm": 0.5, "linear": 1.0}
+_READ = 0.25
+_LIST = 4.0
+
+_SHOWN, _WIDE = 8, 100
+
+
+def forecast(job: Job) -> dict[str, float]:
+    """Assumed seconds of each cell, by key. LLM calls are counted where they are first made."""
+    out: dict[str, float] = {}
+    read: set[tuple[int, str]] = set()
+    for cell in job.cells():
+        recipe = job.spec(cell).recipe
+        fits = 1 if recipe.scout else len(recipe.steps)
+        seconds = 2.0 + fits * _FIT[recipe.learner.kind]
+        if recipe.asks_llm and (cell.seed, "reads") not in read:
+            seconds += job.reads * _READ
+            read.add((cell.seed, "reads"))
+        if recipe.asks_llm and (cell.seed, cell.arm) not in read:
+            seconds += 4 * _LIST
+            read.add((cell.seed, cell.arm))
+        out[cell.key()] = seconds
+    return out
+
+
+class Screen:
+    """A bar with the time that is left on a terminal, a line for each finished cell elsewhere."""
+
+    def __init__(self, job: Job, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._left = forecast(job)
+        self._total = sum(self._left.values()) or 1.0
+        self._clock, self._begun = clock, clock()
+        self._cells, self._done = len(self._left), 0
+        self._recalled = 0.0
+        self.console = console or Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=self._total, left="")
+        self._doing = ""
+        self._last = 0.0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def elsewhere(self, cells: Sequence[Cell]) -> None:
+        """These cells are done by another process: they cost no time here."""
+        for cell in cells:
+            self._left[cell.key()] = 0.0
+        self._total = sum(self._left.values()) or 1.0
+        self._bar.update(self._task, total=self._total)
+
+    def doing(self, done: int, total: int, what: str) -> None:
+        """Progress within a cell."""
+        self._doing = f"{what} {done}/{total}"
+        self._bar.update(self._task, description=f"{self._done + 1}/{self._cells} {self._doing}", left=self.left())
+        if not self.console.is_terminal and self._clock() - self._last > 30:
+            self._last = self._clock()
+            self.say(f"  {self._doing} · {self.left()}")
+
+    def finished(self, cell: Cell, seconds: float, line: str) -> None:
+        """A cell is done."""
+        if cell.key() not in self._left:
+            return  # read back: it was told before
+        self._done += 1
+        assumed = self._left.pop(cell.key())
+        if seconds < 0.05 * assumed:
+            self._recalled += assumed  # read back from the journal: says nothing about speed
+        self._bar.update(self._task, advance=assumed, left=self.left())
+        self.say(f"[{self._done}/{self._cells}] {line} · {seconds:.0f} s · {self.left()}")
+
+    def batch(self, batch: Batch) -> None:
+        """What was chosen, before anybody labels it: a few texts, and by whom."""
+        by = batch.by.split("@")[0].removeprefix("llm:")
+        self.say(f"{self._since()} {len(batch.picks)} texts chosen by {by}:")
+        for pick in batch.picks[:_SHOWN]:
+            text = " ".join(pick.example.text.split())
+            self.say(f"    {text[:_WIDE]}{'…' if len(text) > _WIDE else ''}")
+        if len(batch.picks) > _SHOWN:
+            self.say(f"    … and {len(batch.picks) - _SHOWN} more")
+
+    def _since(self) -> str:
+        seconds = int(self._clock() - self._begun)
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+    def say(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def left(self) -> str:
+        """Remaining time: what was assumed for the rest, scaled by how the clock compares so far."""
+        rest = sum(self._left.values())
+        assumed = self._total - rest - self._recalled
+        scale = (self._clock() - self._begun) / assumed if assumed > 0.02 * self._total else 1.0
+        minutes = rest * scale / 60
+        return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"

@@ -1,0 +1,76 @@
+"""What the environment says: the one place where it is read.
+
+Every field is an environment variable `THRESHER_<FIELD>`; the four that other tools share keep those tools' names.
+"""
+
+from pathlib import Path
+
+from platformdirs import user_cache_dir, user_data_dir
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """Where things are kept and where the LLM is."""
+
+    model_config = SettingsConfigDict(env_prefix="THRESHER_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    cache: Path = Field(default_factory=lambda: Path(user_cache_dir("thresher")))
+    """Can be made again: weights, the engine's environment, its state and log, prepared data. Shared by all clones."""
+    home: Path = Field(default_factory=lambda: Path(user_data_dir("thresher")))
+    """Cannot be made again: the database of runs and what they produced."""
+    model: str = "qwen2.5-0.5b-instruct"
+    """The LLM: a name of the catalogue or a folder."""
+    port: int = Field(default=8011, ge=1024, le=65535)
+    """The engine's port on the loopback interface."""
+    engine_url: str = ""
+    """Base URLs of OpenAI-compatible servers, separated by commas; empty: an engine of our own on `port`."""
+    api_key: SecretStr | None = None
+    """Sent to the servers named by `engine_url`, never written down."""
+    gpu: bool | None = None
+    """Whether the engine uses a GPU; empty: where the driver's `nvidia-smi` finds one."""
+    engine_timeout: float = Field(default=900.0, gt=0)
+    """Seconds until an engine that has not become healthy is given up."""
+    torch_index: str = "https://download.pytorch.org/whl/cpu"
+    """PyTorch's index of CPU builds: asked where pip's own configuration does not lead to one; empty: never."""
+    hub: str = Field(default="https://huggingface.co", validation_alias=AliasChoices("THRESHER_HUB", "HF_ENDPOINT"))
+    hub_offline: bool = Field(default=False, validation_alias=AliasChoices("THRESHER_HUB_OFFLINE", "HF_HUB_OFFLINE"))
+    hub_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("THRESHER_HUB_TOKEN", "HF_TOKEN"))
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The servers of `engine_url`, each with its `/v1`; empty where the engine is our own."""
+        return split_urls(self.engine_url)
+
+
+def split_urls(text: str) -> tuple[str, ...]:
+    """`http://a:1, http://b:2/v1/` → `("http://a:1/v1", "http://b:2/v1")`.
+
+    Raises:
+        BadInput: one of them is no http address.
+    """
+    urls: list[str] = []
+    for part in (piece.strip().rstrip("/") for piece in text.split(",")):
+        if not part:
+            continue
+        if not part.startswith(("http://", "https://")):
+            raise BadInput(f"engine URL {part!r} is no http address", "give it as http://host:port/v1")
+        urls.append(part if part.endswith("/v1") else f"{part}/v1")
+    return tuple(dict.fromkeys(urls))
+
+
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        BadInput: a variable holds something that its field cannot be.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0]) if first["loc"] else "a setting"
+        name = field if field.isupper() else f"THRESHER_{field.upper()}"
+        raise BadInput(f"{name} is {first.get('input')!r}: {first['msg']}", "correct or unset the variable") from None
