@@ -1,0 +1,78 @@
+"""The generator: where it writes, what it asks, and that it keeps what passed."""
+
+import pytest
+
+from agent.errors import BadInput
+from agent.exchange import ChatReply, ChatRequest
+from agent.generate import Generate, Length
+from agent.scripted import Scripted, ScriptedChat
+from tests.support.questions import question, toy_answer
+
+
+def with_chat(say: object, **fields: object) -> object:
+    import dataclasses
+
+    return dataclasses.replace(question(**fields), chat=ScriptedChat(say))
+
+
+def writes(request: ChatRequest) -> Scripted:
+    return (
+        toy_answer(request)
+        if request.read
+        else "1. a long sentence about mild weather\n2. short\n3. another fine long sentence here"
+    )
+
+
+PLAIN = Generate(prompt="generate/gap", filters=(Length(),), each=3, gaps=4, asks=2)
+
+
+def test_everything_written_is_kept_as_a_candidate_and_only_what_passes_is_picked() -> None:
+    batch = PLAIN.query(with_chat(writes, size=100))
+    written = int(batch.notes["requests"]) * 3
+    assert len(batch.candidates) == len(batch.verdicts) == written
+    rejected = {v.candidate for v in batch.verdicts if not v.accepted}
+    assert {c.example.text for c in batch.candidates if c.example.id in rejected} == {"short"}
+    assert [p.example.id for p in batch.picks] == [
+        c.example.id for c in batch.candidates if c.example.id not in rejected
+    ]
+    assert len({c.example.id for c in batch.candidates}) == written
+
+
+def test_no_more_than_wanted_are_picked() -> None:
+    assert len(PLAIN.query(with_chat(writes, size=2)).picks) == 2
+
+
+def test_a_candidate_says_what_it_was_written_for_and_from() -> None:
+    ask = with_chat(writes, size=100)
+    batch = PLAIN.query(ask)
+    for candidate in batch.candidates:
+        assert candidate.label in {"sunny", "rainy"}
+        assert candidate.example.origin == "generated"
+        assert candidate.example.parents
+        assert set(candidate.example.parents) <= set(ask.candidates.ids)
+        assert len(candidate.example.parents) <= PLAIN.shown, "parents are the texts that its request showed"
+        assert candidate.by.startswith("llm:scripted@generate/gap@")
+
+
+def test_the_request_names_the_label_and_shows_the_hardest_texts() -> None:
+    ask = with_chat(writes, size=100)
+    PLAIN.query(ask)
+    asked = [r for r in ask.chat.requests if not r.read]
+    assert len({r.repeat for r in asked}) == len(asked), "none is answered from another by the ledger"
+    for request in asked:
+        said = request.messages[-1].content
+        assert 'the label "positive"' in said or 'the label "negative"' in said
+        assert request.temperature == PLAIN.temperature > 0
+
+
+def test_a_reply_that_holds_no_text_is_asked_for_again_and_counted_as_refused() -> None:
+    ask = with_chat(lambda r: toy_answer(r) if r.read else ChatReply(text=""), size=10)
+    batch = PLAIN.query(ask)
+    assert batch.picks == ()
+    assert batch.notes["refused"] == batch.notes["requests"] > 0
+
+
+def test_without_an_llm_nothing_is_written() -> None:
+    ask = question(having=("student", "embeddings"))
+    with pytest.raises(BadInput, match="generation asks an LLM"):
+        Generate().query(ask)

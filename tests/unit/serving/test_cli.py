@@ -1,0 +1,79 @@
+"""The command line: exit codes, one line for an error, and help that does not wait for libraries."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.errors import BadInput, EngineError, Waiting
+from serving import cli
+
+HEAVY = ("torch", "transformers", "langchain", "langchain_core", "langchain_openai", "sqlalchemy", "sklearn", "numpy")
+
+
+def ends(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[object, str]:
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return caught.value.code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (BadInput("a.csv holds no texts", "give one"), 2, "error: a.csv holds no texts; give one\n"),
+        (EngineError("two\nlines  of it"), 2, "error: two lines of it\n"),
+        (Waiting(("a", "b"), "fill it"), 3, "2 examples wait for a person; fill it\n"),
+        (KeyboardInterrupt(), 130, "interrupted; what was recorded is kept: thresher runs\n"),
+        (SystemExit(130), 130, "interrupted; what was recorded is kept: thresher runs\n"),
+    ],
+)
+def test_errors_are_one_line_and_an_exit_code(
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends(error, monkeypatch, capsys) == (code, line)
+
+
+def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "app", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_every_command_has_a_help() -> None:
+    for command in (
+        [],
+        ["run"],
+        ["resume"],
+        ["runs"],
+        ["demo"],
+        ["engine"],
+        ["engine", "up"],
+        ["models"],
+        ["models", "fetch"],
+    ):
+        found = CliRunner().invoke(cli.app, [*command, "--help"])
+        assert found.exit_code == 0, command
+        assert "Usage" in found.output
+
+
+def test_help_loads_no_heavy_library() -> None:
+    script = f"""
+import sys
+sys.argv = ["thresher", "--help"]
+from serving.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert found.stderr.strip() == "[]"
+    assert "resume" in found.stdout

@@ -1,0 +1,136 @@
+"""One database file for threads and processes, and one line where it cannot be."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from agent.errors import StoreError
+from serving.database import create_tables, metadata, open_database, reading, writing
+
+
+@pytest.fixture
+def counted() -> Table:
+    return Table("counted", MetaData(), Column("n", Integer, primary_key=True))
+
+
+def make(engine: Engine, table: Table) -> None:
+    with writing(engine) as connection:
+        table.metadata.create_all(connection)
+
+
+def test_a_file_is_made_with_its_folders_and_set_up(tmp_path: Path) -> None:
+    engine = open_database(tmp_path / "deep" / "er" / "x.db")
+    with reading(engine) as connection:
+        found = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    engine.dispose()
+    assert found == {"journal_mode": "wal", "synchronous": 1, "foreign_keys": 1, "busy_timeout": 60_000}
+
+
+def test_a_url_and_a_path_are_the_same_file(tmp_path: Path, counted: Table) -> None:
+    one, other = open_database(tmp_path / "x.db"), open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    make(one, counted)
+    with writing(one) as connection:
+        connection.execute(insert(counted).values(n=1))
+    with reading(other) as connection:
+        assert connection.execute(select(counted.c.n)).scalars().all() == [1]
+    one.dispose()
+    other.dispose()
+
+
+def test_writers_in_many_threads_wait_for_one_another(tmp_path: Path, counted: Table) -> None:
+    """Each reads and then writes: with deferred transactions this fails at once, however long the busy time-out."""
+    engine = open_database(tmp_path / "x.db")
+    make(engine, counted)
+
+    def work() -> None:
+        for _ in range(10):
+            with writing(engine) as connection:
+                n = len(connection.execute(select(counted.c.n)).all())
+                connection.execute(insert(counted).values(n=n))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as connection:
+        assert connection.execute(select(counted.c.n)).scalars().all() == list(range(80))
+    engine.dispose()
+
+
+def test_a_failed_transaction_leaves_nothing(tmp_path: Path, counted: Table) -> None:
+    engine = open_database(tmp_path / "x.db")
+    make(engine, counted)
+
+    def fail() -> None:
+        with writing(engine) as connection:
+            connection.execute(insert(counted).values(n=1))
+            connection.execute(insert(counted).values(n=1))
+
+    with pytest.raises(IntegrityError):
+        fail()
+    with reading(engine) as connection:
+        assert connection.execute(select(counted)).all() == []
+    engine.dispose()
+
+
+def test_tables_may_be_made_by_several_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            engine = open_database(path)
+            create_tables(engine)
+            engine.dispose()
+        except StoreError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with sqlite3.connect(path) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    connection.close()
+    assert set(metadata.tables) <= tables
+
+
+@pytest.mark.parametrize(
+    "place", [":memory:", "", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+)
+def test_a_database_in_memory_is_refused(place: str) -> None:
+    with pytest.raises(StoreError, match="file"):
+        open_database(place)
+
+
+@pytest.mark.parametrize(
+    ("url", "what"),
+    [("nonsense://x/y", "no driver"), ("://", "no database URL"), ("http//x://", "no database URL")],
+)
+def test_an_address_that_is_none_is_named(url: str, what: str) -> None:
+    with pytest.raises(StoreError, match=what):
+        open_database(url)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("these are my notes, " * 100)
+    with pytest.raises(StoreError, match=r"notes\.txt"):
+        open_database(path)
+    assert path.read_text().startswith("these are my notes")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be made"):
+        open_database(tmp_path / "file" / "x.db")

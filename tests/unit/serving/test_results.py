@@ -1,0 +1,126 @@
+"""From cells to what people read."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from evaluation.records import Comparison, RunSummary
+from serving.outputs import Record
+from serving.results import FILES, label_audit, leave, report_of, told
+from serving.worker import Worker
+from tests.support.toy_jobs import toy_job, toy_worker
+
+
+def record(worker: Worker) -> Record:
+    return Record(id=worker.job.id, thresher="0", job=worker.job, cells=worker.run(), seconds=61.0, made="2030-01-01")
+
+
+def test_one_arm_is_a_summary_and_several_with_a_test_set_are_a_comparison(tmp_path: Path) -> None:
+    one = toy_worker(toy_job("agent"), tmp_path / "1")
+    several = toy_worker(toy_job("agent", "random", test_reads=20), tmp_path / "2")
+    untested = toy_worker(toy_job("agent", "random", tested=False), tmp_path / "3")
+    kinds = [type(report_of(w, record(w), w.outcome(w.job.main))) for w in (one, several, untested)]
+    assert kinds == [RunSummary, Comparison, RunSummary]
+
+
+def test_a_summary_adds_up(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent"), tmp_path)
+    outcome = worker.outcome(worker.job.main)
+    summary = report_of(worker, record(worker), outcome)
+    assert isinstance(summary, RunSummary)
+    assert sum(each.human + each.confirmed for each in summary.labels) == 8
+    machine = sum(each.machine for each in summary.labels)
+    assert machine == (~outcome.pool.labelled().human).sum()
+    assert summary.generated == (outcome.pool.labelled().generated).sum()
+    assert summary.cost.human_labels == 8
+    assert summary.cost.calls > 24
+    assert sum(summary.by.values()) + summary.abstained == len(outcome.pool.standing())
+    assert [m.role for m in summary.models] == ["LLM"]
+    assert any("Coder" in caveat for caveat in summary.caveats)
+    assert any("simulated" in caveat for caveat in summary.caveats)
+
+
+def test_a_comparison_holds_gold_and_a_prediction_for_every_test_text(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent", "random", test_reads=20), tmp_path)
+    found = report_of(worker, record(worker), worker.outcome(worker.job.main))
+    assert isinstance(found, Comparison)
+    assert len(found.gold) == found.test_size == 30
+    assert {arm.name for arm in found.arms} == {"agent", "random", "zero-shot"} == {cell.arm for cell in found.cells}
+    assert all(len(cell.curve[-1].predictions or ()) == 30 for cell in found.cells)
+
+
+def test_the_audit_is_against_gold_where_people_are_simulated_and_against_people_otherwise(tmp_path: Path) -> None:
+    simulated = toy_worker(toy_job("agent"), tmp_path / "1")
+    outcome = simulated.outcome(simulated.job.main)
+    against_gold = label_audit(simulated, outcome.pool)
+    assert against_gold is not None
+    read = {a.example for a in outcome.pool.annotations if a.provenance == "machine" and a.answer.calibrated}
+    assert against_gold.n == len({id_ for id_ in read if id_ in simulated.table.gold})
+    real = toy_worker(toy_job("agent", people="file"), tmp_path / "2")
+    against_people = label_audit(real, outcome.pool)
+    assert against_people is not None
+    assert against_people.n < against_gold.n
+    none = toy_worker(toy_job("random"), tmp_path / "3")
+    assert label_audit(none, none.outcome(none.job.main).pool) is None
+
+
+class Well(HTMLParser):
+    """Notes elements that are opened and not closed in order."""
+
+    VOID = frozenset({"meta", "link", "br", "hr", "img", "input", "path", "line", "circle", "rect", "polyline"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.loads += [f"{tag} {value}" for name, value in attrs if name == "src" or (tag == "link" and name == "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("names", [("agent",), ("agent", "random")])
+def test_everything_is_left_in_the_folder(names: tuple[str, ...], tmp_path: Path) -> None:
+    worker = toy_worker(toy_job(*names), tmp_path / "work")
+    said = leave(worker, record(worker), tmp_path / "out")
+    compared = {"comparison.json"} if len(names) > 1 else set[str]()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*FILES, *compared}
+    assert str(tmp_path / "out") in said
+    page = Well()
+    page.feed((tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
+    assert page.open == []
+    assert page.loads == [], "the page is self-contained"
+    lines = (tmp_path / "out" / "labels.jsonl").read_text(encoding="utf-8").splitlines()
+    people = [line for line in map(json.loads, lines) if line["provenance"] == "human"]
+    assert len(people) == 8
+
+
+def test_left_twice_is_left_alike(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent"), tmp_path / "work")
+    made = record(worker)
+    leave(worker, made, tmp_path / "out")
+    first = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    leave(worker, made, tmp_path / "out")
+    second = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert first.keys() == second.keys()
+    assert {path.name for path in first if first[path] != second[path]} <= {"arrays.npz"}
+
+
+def test_a_run_in_a_few_lines(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent"), tmp_path)
+    summary = report_of(worker, record(worker), worker.outcome(worker.job.main))
+    assert isinstance(summary, RunSummary)
+    lines = told(summary).splitlines()
+    assert "people gave 8" in lines[0]
+    assert lines[1] == "stopped: rounds: 5 of 5 rounds are done"
+    assert lines[2].endswith("of the test texts right")

@@ -1,0 +1,102 @@
+"""The remaining time: assumed proportions, corrected by the clock."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from serving.screen import Screen, forecast
+from tests.support.toy_jobs import LINEAR, SVM, toy_job
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def screen(*names: str, seeds: tuple[int, ...] = (0,)) -> tuple[Screen, Clock, StringIO]:
+    clock, out = Clock(), StringIO()
+    job = toy_job(*names, seeds=seeds, learners=(SVM,), reads=400)
+    return Screen(job, Console(file=out, width=200), clock), clock, out
+
+
+def test_llm_calls_are_forecast_for_the_cell_that_makes_them_first() -> None:
+    job = toy_job("agent", "machine-only", "random", learners=(SVM, LINEAR), reads=400)
+    found = forecast(job)
+    assert list(found) == [cell.key() for cell in job.cells()]
+    assert found["agent/0/0"] > found["agent/1/0"] + 90
+    assert found["machine-only/0/0"] < 90
+    assert all(seconds > 0 for seconds in found.values())
+
+
+def test_before_anything_is_known_the_assumption_stands() -> None:
+    shown, _, _ = screen("agent")
+    minutes = sum(forecast(toy_job("agent", reads=400)).values()) / 60
+    assert shown.left() == f"about {minutes:.0f} min left"
+
+
+def test_the_clock_corrects_the_assumption() -> None:
+    shown, clock, out = screen("random", seeds=tuple(range(100)))
+    job = toy_job("random", seeds=tuple(range(100)), reads=400)
+    each = forecast(job)["random/0/0"]
+    for cell in job.cells()[:50]:
+        clock.now += 10 * each  # ten times slower than assumed
+        shown.finished(cell, 10 * each, "line")
+    assert shown.left() == f"about {50 * 10 * each / 60:.0f} min left"
+    assert out.getvalue().splitlines()[-1].startswith("[50/100] line · ")
+
+
+def test_cells_read_back_from_the_journal_say_nothing_about_speed() -> None:
+    job = toy_job("random", seeds=tuple(range(100)), reads=400)
+    each = forecast(job)["random/0/0"]
+    shown, clock, _ = screen("random", seeds=tuple(range(100)))
+    for cell in job.cells()[:50]:
+        clock.now += 0.001
+        shown.finished(cell, 0.001, "line")
+    for cell in job.cells()[50:75]:
+        clock.now += 4 * each
+        shown.finished(cell, 4 * each, "line")
+    minutes = float(shown.left().removeprefix("about ").removesuffix(" min left"))
+    assert minutes == pytest.approx(25 * 4 * each / 60, abs=1)
+
+
+def test_at_the_end_nothing_is_left() -> None:
+    shown, clock, _ = screen("random")
+    clock.now += 1
+    shown.finished(toy_job("random", reads=400).main, 1.0, "line")
+    assert shown.left() == "less than a minute left"
+
+
+def test_off_a_terminal_progress_is_a_line_now_and_then() -> None:
+    shown, clock, out = screen("random")
+    for done in range(100):
+        clock.now += 1
+        shown.doing(done, 100, "LLM calls")
+    lines = out.getvalue().splitlines()
+    assert 2 <= len(lines) <= 4
+    assert "LLM calls" in lines[0]
+
+
+def test_text_is_shown_as_it_is() -> None:
+    shown, _, out = screen("random")
+    shown.say("[bold]no markup[/bold] [/]")
+    assert out.getvalue() == "[bold]no markup[/bold] [/]\n"
+
+
+def test_cells_of_another_process_cost_no_time_here() -> None:
+    job = toy_job("agent", "random")
+    clock = [0.0]
+    screen = Screen(job, Console(file=StringIO()), lambda: clock[0])
+    agent, random = job.cells()
+    screen.elsewhere([random])
+    clock[0] = 60.0
+    screen.finished(agent, 60.0, "agent")
+    assert screen.left() == "less than a minute left"
+    screen.finished(agent, 0.0, "agent, read back")
+    screen.finished(random, 0.0, "random")
+    out = screen.console.file
+    assert isinstance(out, StringIO)
+    assert [line.split("]")[0] for line in out.getvalue().splitlines()] == ["[1/2", "[2/2"], "each cell is told once"
