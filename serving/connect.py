@@ -6,18 +6,19 @@ from pydantic import ValidationError
 
 from agent.errors import EngineError
 from prompts.messages import Frozen
-from serving import atomic, engine
-from serving.engine import Engine, Launch
-from serving.engine_environment import Converter, Environment, build_for
-from serving.engine_options import choose
-from serving.engine_state import Place, State
-from serving.hub import Hub
-from serving.machine import inspect
-from serving.models import Loaded, Models
-from serving.probe import Honours, probe
-from serving.process import Identity
-from serving.progress import Beat, Watch, unheard, unwatched
+from serving.engine import server
+from serving.engine.environment import Converter, Environment, build_for
+from serving.engine.options import choose
+from serving.engine.server import Engine, Launch
+from serving.engine.state import Place, State
+from serving.llm.probe import Honours, probe
+from serving.models.hub import Hub
+from serving.models.resolve import Loaded, Models
 from serving.settings import Settings
+from serving.system import atomic
+from serving.system.machine import inspect
+from serving.system.process import Identity
+from serving.system.progress import Beat, Watch, unheard, unwatched
 
 
 class Served(Frozen):
@@ -82,7 +83,7 @@ class Setting:
             return Launch.vllm(self.environment().ensure(self.say, self.beat), options)
 
         patience = self.settings.engine_timeout
-        return engine.up(model, self.place, launch, say=self.say, beat=self.beat, patience=patience)
+        return server.up(model, self.place, launch, say=self.say, beat=self.beat, patience=patience)
 
     def connect(self, name: str = "") -> Served:
         """An LLM that answers. What it does not honour is said, line by line.
@@ -131,7 +132,7 @@ class Setting:
         asked = self.settings
         key = asked.api_key.get_secret_value() if asked.api_key else ""
         wanted = name or (asked.model if "model" in asked.model_fields_set else "")
-        served = engine.check(asked.urls, key, wanted)
+        served = server.check(asked.urls, key, wanted)
         honours = [probe(url, asked.api_key, model=served) for url in asked.urls]
         different = [url for url, one in zip(asked.urls, honours, strict=True) if one != honours[0]]
         if different:

@@ -19,7 +19,7 @@ Url = Annotated[str, typer.Option(help="OpenAI-compatible servers to use instead
 def up(model: Model = "", port: Port = None, url: Url = "") -> None:
     """Start the engine, or find the one that is up, and say what it honours."""
     from serving.connect import Setting
-    from serving.progress import Bars
+    from serving.system.progress import Bars
 
     with Bars() as bars:
         served = Setting(_settings(port, url), bars.say, bars, bars.beat).connect(model)
@@ -29,16 +29,16 @@ def up(model: Model = "", port: Port = None, url: Url = "") -> None:
 @app.command()
 def status(port: Port = None, url: Url = "") -> None:
     """Say whether an engine is up and what it serves. Exit code 1 where none is up."""
-    from serving import engine
-    from serving.engine_state import Place
+    from serving.engine import server
+    from serving.engine.state import Place
 
     settings = _settings(port, url)
     if settings.urls:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
-        typer.echo(f"up: {engine.check(settings.urls, key)} at {', '.join(settings.urls)}")
+        typer.echo(f"up: {server.check(settings.urls, key)} at {', '.join(settings.urls)}")
         return
     place = Place(folder=settings.cache / "engine", port=settings.port)
-    state, word = engine.status(place)
+    state, word = server.status(place)
     if state is None:
         foreign = "a program that was not started here listens" if word == "foreign" else "nothing listens"
         typer.echo(f"no engine: {foreign} on port {place.port}")
@@ -58,8 +58,8 @@ def logs(
 ) -> None:
     """Print the end of the engine's log."""
     from agent.errors import EngineError
-    from serving import process
-    from serving.engine_state import Place
+    from serving.engine.state import Place
+    from serving.system import process
 
     settings = _settings(port, "")
     log: Path = Place(folder=settings.cache / "engine", port=settings.port).log
@@ -72,12 +72,12 @@ def logs(
 @app.command()
 def down(port: Port = None) -> None:
     """Stop the engine, if it was started here."""
-    from serving import engine
-    from serving.engine_state import Place
+    from serving.engine import server
+    from serving.engine.state import Place
 
     settings = _settings(port, "")
     place = Place(folder=settings.cache / "engine", port=settings.port)
-    stopped = engine.down(place, typer.echo)
+    stopped = server.down(place, typer.echo)
     typer.echo(f"stopped the engine on port {place.port}" if stopped else f"no engine of ours on port {place.port}")
 
 

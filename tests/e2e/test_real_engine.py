@@ -22,11 +22,12 @@ from agent.students import Bert, FrozenLinear
 from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.datasets import Row, read
 from evaluation.split import split
-from serving import settings, wiring
-from serving.catalogue import find
+from serving import settings
 from serving.connect import Served, Setting
-from serving.demo import Archives
-from serving.models import Loaded
+from serving.models.catalogue import find
+from serving.models.resolve import Loaded
+from serving.runs import wiring
+from serving.runs.demo import Archives
 
 pytestmark = [pytest.mark.engine, pytest.mark.student, pytest.mark.timeout(1500)]
 

@@ -20,9 +20,9 @@ CHILD = """
     from dataclasses import dataclass
     from agent.exchange import ChatRequest
     from prompts.messages import Message
-    from serving.chat import LangChainChat
+    from serving.llm.chat import LangChainChat
     from serving.database import open_database
-    from serving.ledger import Ledger, LedgeredChat, Served
+    from serving.llm.ledger import Ledger, LedgeredChat, Served
 
     @dataclass
     class Honours:

@@ -16,8 +16,8 @@ import pytest
 from agent.errors import ThresherError
 from serving import settings
 from serving.connect import Setting
-from serving.outputs import Record
-from serving.wiring import ENCODER
+from serving.runs.outputs import Record
+from serving.runs.wiring import ENCODER
 from tests.support.cli import asked, begun, environment, thresher, user_files, weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.questions import TASK, texts
@@ -204,7 +204,7 @@ def test_a_second_process_does_the_cells_that_need_no_llm(server: FakeOpenAI, tm
     before = len(server.bodies)
 
     second = subprocess.run(
-        [sys.executable, "-m", "serving.beside", run],
+        [sys.executable, "-m", "serving.runs.beside", run],
         cwd=tmp_path,
         env=environment({}),
         capture_output=True,

@@ -11,11 +11,11 @@ from agent.recipes import RECIPES
 from agent.students import FrozenLinear, LearnerSpec, TfidfSvm
 from evaluation.records import Arm
 from serving.database import open_database
-from serving.job import Job, JobArm, People
-from serving.screen import Screen
-from serving.store import Store
-from serving.tables import Table
-from serving.worker import Worker
+from serving.runs.job import Job, JobArm, People
+from serving.runs.screen import Screen
+from serving.runs.store import Store
+from serving.runs.tables import Table
+from serving.runs.worker import Worker
 from tests.support.questions import TASK, texts
 from tests.support.toy_runs import ENCODER, Remembering
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ModelError
-from serving import atomic
+from serving.system import atomic
 
 
 def test_one_at_a_time_and_the_holder_is_named_once(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     program = f"""
 import sys, time
 from pathlib import Path
-from serving import atomic
+from serving.system import atomic
 with atomic.locked(Path({str(lock)!r}), print):
     print("in", flush=True)
     time.sleep(60)
@@ -67,7 +67,7 @@ def test_a_program_that_inherits_the_lock_keeps_it(tmp_path: Path) -> None:
     program = f"""
 import os, subprocess, sys
 from pathlib import Path
-from serving import atomic
+from serving.system import atomic
 with atomic.locked(Path({str(lock)!r}), print) as held:
     subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=(held,))
     os.kill(os.getpid(), 9)

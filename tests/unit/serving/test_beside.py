@@ -1,8 +1,8 @@
 """Which cells a second process takes, and when it is worth having one."""
 
 from agent.students import Bert
-from serving.beside import apart, worthwhile
-from serving.machine import Machine
+from serving.runs.beside import apart, worthwhile
+from serving.system.machine import Machine
 from tests.support.toy_jobs import SVM, toy_job
 
 TWO_CORES = Machine(cores=(0, 1), memory=2**34, available=2**34)

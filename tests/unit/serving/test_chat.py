@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from agent.errors import BadInput, EngineError
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from prompts.messages import Message
-from serving.chat import LangChainChat
-from serving.meter import Cap, Meter, prompt_bound
-from serving.retry import Retry
+from serving.llm.chat import LangChainChat
+from serving.llm.meter import Cap, Meter, prompt_bound
+from serving.llm.retry import Retry
 from tests.support.fake_openai import FakeOpenAI
 
 Body = dict[str, Any]

@@ -1,6 +1,6 @@
 """A server that has stopped answering is left alone for a while; one answer is enough to go on."""
 
-from serving.breaker import Breaker
+from serving.llm.breaker import Breaker
 
 
 class Clock:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from agent.errors import EngineError
-from serving import engine
 from serving.connect import Setting
-from serving.engine import Launch
-from serving.engine_options import Options
+from serving.engine import server
+from serving.engine.options import Options
+from serving.engine.server import Launch
 from serving.settings import Settings
 from tests.support.fake_openai import MODEL, FakeOpenAI
 from tests.unit.serving.test_engine import free_port
@@ -66,7 +66,7 @@ def test_an_engine_is_probed_once_in_its_life(said: list[str], tmp_path: Path, f
         command=(sys.executable, str(script)),
         options=Options(choices=(), arguments=("--answers", fake.url), environment={}),
     )
-    engine.up(model, made.place, lambda: launch, say=said.append)
+    server.up(model, made.place, lambda: launch, say=said.append)
     try:
         first = made.connect(str(folder))
         count = len(fake.bodies)
@@ -78,5 +78,5 @@ def test_an_engine_is_probed_once_in_its_life(said: list[str], tmp_path: Path, f
         assert made.connect(str(folder)) == first
         assert len(fake.bodies) > count
     finally:
-        engine.down(made.place, said.append)
+        server.down(made.place, said.append)
     assert not made.place.probed.exists()

@@ -4,7 +4,7 @@ from math import prod
 
 import pytest
 
-from serving.convert_gguf import header, hub_name, main, planned
+from serving.models.convert_gguf import header, hub_name, main, planned
 
 
 @dataclass

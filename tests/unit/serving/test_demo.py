@@ -5,8 +5,8 @@ from pathlib import Path
 from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.datasets import Row
 from evaluation.split import Split, SplitReport
-from serving.demo import write
-from serving.tables import read_table, read_task
+from serving.runs.demo import write
+from serving.runs.tables import read_table, read_task
 
 
 def test_files_hold_the_card_and_the_rows_as_they_are(tmp_path: Path) -> None:

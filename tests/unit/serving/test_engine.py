@@ -8,13 +8,14 @@ import pytest
 
 from agent.errors import BadInput, EngineError
 from prompts.messages import Frozen
-from serving import engine, process
-from serving.engine import Engine, Launch
-from serving.engine_options import Choice, Options
-from serving.engine_state import Place, State, models_at
-from serving.models import Loaded
-from serving.process import Identity
+from serving.engine import server
+from serving.engine.options import Choice, Options
+from serving.engine.server import Engine, Launch
+from serving.engine.state import Place, State, models_at
+from serving.models.resolve import Loaded
 from serving.settings import split_urls
+from serving.system import process
+from serving.system.process import Identity
 
 FAKE = Path(__file__).parents[2] / "support" / "fake_engine.py"
 
@@ -44,20 +45,20 @@ class Desk(Frozen):
 
     def up(self, *extra: str, model: Loaded | None = None, patience: float = 20.0) -> Engine:
         wanted = model or self.model
-        return engine.up(wanted, self.place, lambda: launch(*extra), say=self.said.append, patience=patience)
+        return server.up(wanted, self.place, lambda: launch(*extra), say=self.said.append, patience=patience)
 
     def found(self) -> Engine:
         def never() -> Launch:
             raise AssertionError("nothing is to be started")
 
-        return engine.up(self.model, self.place, never, say=self.said.append)
+        return server.up(self.model, self.place, never, say=self.said.append)
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     made = Desk(place=Place(folder=tmp_path / "engine", port=free_port()), model=loaded(tmp_path), said=[])
     yield made
-    engine.down(made.place, made.said.append)
+    server.down(made.place, made.said.append)
 
 
 def test_up_starts_waits_and_prints_each_choice_once(desk: Desk) -> None:
@@ -66,7 +67,7 @@ def test_up_starts_waits_and_prints_each_choice_once(desk: Desk) -> None:
     assert models_at(got.url) == {"tiny@abababababab": 512}
     assert [line for line in desk.said if "dtype" in line] == ["engine: dtype = float32 (a test)"]
     assert any("Tiny-Coder" in line for line in desk.said)
-    state, word = engine.status(desk.place)
+    state, word = server.status(desk.place)
     assert word == "up"
     assert state is not None
     assert state.choices == ("dtype = float32 (a test)",)
@@ -118,7 +119,7 @@ def test_the_end_of_the_log_is_shown_when_it_dies(desk: Desk) -> None:
 def test_one_that_hangs_is_stopped_and_given_up(desk: Desk) -> None:
     with pytest.raises(EngineError, match="not healthy after 1 s"):
         desk.up("--hang", patience=1.0)
-    assert engine.status(desk.place) == (None, "stopped")
+    assert server.status(desk.place) == (None, "stopped")
 
 
 def test_another_model_on_our_engine_is_refused(desk: Desk, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_another_model_on_our_engine_is_refused(desk: Desk, tmp_path: Path) -> N
         EngineError, match="serves tiny@abababababab, not tiny@cdcdcdcdcdcd; run `thresher engine down`"
     ):
         desk.up(model=loaded(tmp_path, "cd" * 32))
-    assert engine.status(desk.place)[1] == "up"
+    assert server.status(desk.place)[1] == "up"
 
 
 def test_a_port_taken_by_another_program_is_named(desk: Desk) -> None:
@@ -136,7 +137,7 @@ def test_a_port_taken_by_another_program_is_named(desk: Desk) -> None:
         other.listen()
         with pytest.raises(EngineError, match=f"port {desk.place.port} is taken by a program that is no LLM server"):
             desk.up()
-        assert engine.down(desk.place, desk.said.append) is False
+        assert server.down(desk.place, desk.said.append) is False
         assert "left alone" in desk.said[-1]
 
 
@@ -147,7 +148,7 @@ def test_a_server_of_someone_else_with_the_same_weights_is_used_but_never_stoppe
     desk.place.forget()
     second = desk.found()
     assert (second.ours, second.pid, second.url) == (False, None, first.url)
-    assert engine.down(desk.place, desk.said.append) is False
+    assert server.down(desk.place, desk.said.append) is False
     assert process.alive(state.process)
     desk.place.write(state)
 
@@ -170,7 +171,7 @@ def test_a_dead_process_in_the_state_file_counts_as_none(desk: Desk) -> None:
     assert state is not None
     process.stop(state.process)
     assert desk.place.read() is None
-    assert engine.status(desk.place) == (None, "stopped")
+    assert server.status(desk.place) == (None, "stopped")
     assert desk.up().fresh
 
 
@@ -180,16 +181,16 @@ def test_a_number_taken_over_by_another_process_is_not_ours(desk: Desk) -> None:
     assert state is not None
     reused = Identity(pid=state.process.pid, began=state.process.began - 1)
     desk.place.write(state.model_copy(update={"process": reused}))
-    assert engine.down(desk.place, desk.said.append) is False
+    assert server.down(desk.place, desk.said.append) is False
     assert process.alive(state.process)
     desk.place.write(state)
 
 
 def test_down_stops_what_was_started(desk: Desk) -> None:
     desk.up()
-    assert engine.down(desk.place, desk.said.append) is True
-    assert engine.status(desk.place) == (None, "stopped")
-    assert engine.down(desk.place, desk.said.append) is False
+    assert server.down(desk.place, desk.said.append) is True
+    assert server.status(desk.place) == (None, "stopped")
+    assert server.down(desk.place, desk.said.append) is False
 
 
 def test_a_damaged_state_file_counts_as_none(desk: Desk) -> None:
@@ -201,19 +202,19 @@ def test_a_damaged_state_file_counts_as_none(desk: Desk) -> None:
 
 def test_given_servers_must_serve_one_common_model(desk: Desk) -> None:
     got = desk.up()
-    assert engine.check([got.url, got.url]) == got.served
-    assert engine.check([got.url], model=got.served) == got.served
+    assert server.check([got.url, got.url]) == got.served
+    assert server.check([got.url], model=got.served) == got.served
     with pytest.raises(EngineError, match="'other' is wanted"):
-        engine.check([got.url], model="other")
+        server.check([got.url], model="other")
     nowhere = f"http://127.0.0.1:{free_port()}/v1"
     with pytest.raises(EngineError, match=f"no OpenAI-compatible server answers at {nowhere}"):
-        engine.check([got.url, nowhere])
+        server.check([got.url, nowhere])
 
 
 def test_the_clock_of_a_wait_moves(desk: Desk) -> None:
     beats: list[tuple[float, str]] = []
     begun = time.monotonic()
-    engine.up(
+    server.up(
         desk.model,
         desk.place,
         lambda: launch("--slow", "1"),

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EngineError
-from serving.engine_environment import CPU, CUDA, READY, Build, Environment, build_for
-from serving.machine import GIB, Gpu, Machine
+from serving.engine.environment import CPU, CUDA, READY, Build, Environment, build_for
+from serving.system.machine import GIB, Gpu, Machine
 
 # Plays `python -m venv FOLDER`, and then the Python inside, which records what it is told to do and fails on demand.
 PLAYED = """#!/bin/sh

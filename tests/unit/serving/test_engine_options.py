@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import EngineError
-from serving.engine_options import Options, choose, spans
-from serving.machine import GIB, Gpu, Machine
+from serving.engine.options import Options, choose, spans
+from serving.system.machine import GIB, Gpu, Machine
 
 SLOW = Machine(cores=(0, 1), memory=16 * GIB, available=12 * GIB, flags=frozenset({"avx2"}))
 FAST = SLOW.model_copy(update={"flags": frozenset({"avx512_bf16"})})

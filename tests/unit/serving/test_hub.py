@@ -3,7 +3,7 @@ import threading
 import httpx
 import pytest
 
-from serving.hub import Hub, HubUnavailable, within
+from serving.models.hub import Hub, HubUnavailable, within
 
 
 def broken(error: Exception) -> Hub:

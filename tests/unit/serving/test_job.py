@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from serving.job import Cell, Job
+from serving.runs.job import Cell, Job
 from tests.support.questions import TASK
 from tests.support.toy_jobs import LINEAR, SVM, toy_job
 

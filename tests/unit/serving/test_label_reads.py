@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import EngineError
-from serving.faults import Faulty
-from serving.label_reads import read_ids, read_texts
+from serving.llm.faults import Faulty
+from serving.llm.label_reads import read_ids, read_texts
 
 
 def logprobs(**probabilities: float) -> dict[str, object]:

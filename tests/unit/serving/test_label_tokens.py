@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.errors import EngineError
-from serving.label_tokens import MOST_IDS, LabelTokens, Piece
+from serving.llm.label_tokens import MOST_IDS, LabelTokens, Piece
 from tests.support.fake_openai import tokens as fake_tokens
 
 

@@ -18,9 +18,9 @@ from agent.exchange import ChatFailure, ChatReply, ChatRequest, Cost
 from agent.scripted import ScriptedChat
 from prompts.messages import Message
 from serving.database import open_database, reading, writing
-from serving.ledger import Claim, Ledger, LedgeredChat, Served, calls, key_of
-from serving.meter import Meter
-from serving.owner import Owner, new_owner
+from serving.llm.ledger import Claim, Ledger, LedgeredChat, Served, calls, key_of
+from serving.llm.meter import Meter
+from serving.system.owner import Owner, new_owner
 
 WEIGHTS = Served(model="m", weights="ab12", dtype="float32")
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.machine import Gpu, free_disk, gpus, inspect
+from serving.system.machine import Gpu, free_disk, gpus, inspect
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from agent.exchange import ChatReply, ChatRequest, Cost
 from prompts.messages import Message
-from serving.meter import Cap, CapReached, Meter, prompt_bound
+from serving.llm.meter import Cap, CapReached, Meter, prompt_bound
 
 
 def request(text: str = "hello", max_tokens: int = 10) -> ChatRequest:

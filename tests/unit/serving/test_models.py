@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from agent.errors import ModelError
-from serving import manifest
-from serving.catalogue import ENTRIES, Archive, Entry, Packed, find
-from serving.hub import Hub
-from serving.models import SPARE, Models
-from serving.progress import Watch
+from serving.models import manifest
+from serving.models.catalogue import ENTRIES, Archive, Entry, Packed, find
+from serving.models.hub import Hub
+from serving.models.resolve import SPARE, Models
+from serving.system.progress import Watch
 
 PIECES = (b"GGUF first half ", b"and second half")
 WEIGHTS = b"unpacked weights"

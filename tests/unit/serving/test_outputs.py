@@ -9,8 +9,8 @@ from agent.domain import Annotation, ClassAnswer, Cost, Example
 from agent.loop import Outcome
 from agent.pool import Pool
 from agent.protocols import Columns
-from serving import atomic
-from serving.outputs import Record, label_counts, write_labels, write_record, write_student
+from serving.runs.outputs import Record, label_counts, write_labels, write_record, write_student
+from serving.system import atomic
 from tests.support.questions import TASK
 from tests.support.toy_jobs import toy_job, toy_worker
 

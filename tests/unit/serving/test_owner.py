@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.owner import is_dead, new_owner
+from serving.system.owner import is_dead, new_owner
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says when a process began")
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from serving.parallel import in_parallel
+from serving.system.parallel import in_parallel
 
 
 @pytest.mark.parametrize("width", [0, 1, 3, 100])

@@ -7,7 +7,7 @@ import pytest
 
 from agent.domain import Example, LabelCard, Task
 from agent.errors import BadInput, Waiting
-from serving.people import FilePeople
+from serving.runs.people import FilePeople
 
 TASK = Task(name="t", labels=(LabelCard(name="Fresh"), LabelCard(name="rotten")))
 TEXTS = ("plain", 'with "quotes", commas', "two\nlines", "=1+1")

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from agent.errors import EngineError
-from serving.probe import Honours, demand_reads, probe
+from serving.llm.probe import Honours, demand_reads, probe
 
 URL = "http://llm.test/v1"
 Body = dict[str, Any]

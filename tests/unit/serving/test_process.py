@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from serving import process
-from serving.process import Identity
+from serving.system import process
+from serving.system.process import Identity
 
 
 def silent(stage: str, seconds: float, line: str) -> None:

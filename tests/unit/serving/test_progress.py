@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from serving.progress import Bars
+from serving.system.progress import Bars
 
 
 def bars(clock: list[float], terminal: bool = False) -> tuple[Bars, io.StringIO]:

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from serving.replicas import Replicas
+from serving.llm.replicas import Replicas
 
 
 class Clock:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import Comparison, RunSummary
-from serving.outputs import Record
-from serving.results import FILES, label_audit, leave, report_of, told
-from serving.worker import Worker
+from serving.runs.outputs import Record
+from serving.runs.results import FILES, label_audit, leave, report_of, told
+from serving.runs.worker import Worker
 from tests.support.toy_jobs import toy_job, toy_worker
 
 

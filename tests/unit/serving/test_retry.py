@@ -14,8 +14,8 @@ import openai
 import pytest
 
 from agent.exchange import ChatFailure
-from serving.faults import Fault, Faulty, fault_of
-from serving.retry import Policies, Policy, Retry
+from serving.llm.faults import Fault, Faulty, fault_of
+from serving.llm.retry import Policies, Policy, Retry
 
 # Newer versions of the client library are built on a twin of httpx.
 TWIN = [importlib.import_module("httpx2")] if importlib.util.find_spec("httpx2") else []

@@ -11,17 +11,17 @@ from agent.recipe import WeightsUsed
 from agent.recipes import RECIPES
 from agent.students import FrozenLinear
 from prompts.template import load
-from serving import running
 from serving.connect import Served, Setting
-from serving.models import Loaded
-from serving.people import FilePeople
-from serving.probe import Honours
-from serving.running import LEARNERS, Wish, Work, asks_llm, check, execute, fingerprints, keep, kept, plan, recall
+from serving.llm.probe import Honours
+from serving.models.resolve import Loaded
+from serving.runs import running
+from serving.runs.people import FilePeople
+from serving.runs.running import LEARNERS, Wish, Work, asks_llm, check, execute, fingerprints, keep, kept, plan, recall
+from serving.runs.store import Store
+from serving.runs.tables import Table
+from serving.runs.wiring import open_store
+from serving.runs.worker import Worker
 from serving.settings import Settings
-from serving.store import Store
-from serving.tables import Table
-from serving.wiring import open_store
-from serving.worker import Worker
 from tests.support.questions import TASK, texts
 from tests.support.toy_jobs import toy_job, toy_table, toy_worker
 

@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from serving.screen import Screen, forecast
+from serving.runs.screen import Screen, forecast
 from tests.support.toy_jobs import LINEAR, SVM, toy_job
 
 

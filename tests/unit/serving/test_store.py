@@ -8,7 +8,7 @@ import pytest
 from agent.domain import Round
 from agent.errors import StoreError
 from serving.database import open_database
-from serving.store import Store
+from serving.runs.store import Store
 
 ROUND = Round(index=0, sizes={"labelled": 1}, measures={"mean_entropy": 0.1 + 0.2})
 

@@ -10,7 +10,7 @@ import pytest
 
 from agent.domain import LabelCard, Task
 from agent.errors import BadInput
-from serving.tables import MOST_CHARACTERS, read_cells, read_table, read_task
+from serving.runs.tables import MOST_CHARACTERS, read_cells, read_table, read_task
 
 TASK = Task(name="t", labels=(LabelCard(name="pos"), LabelCard(name="neg")))
 Put = Callable[[str, str | bytes], Path]

@@ -9,8 +9,8 @@ from agent.errors import EngineError
 from agent.exchange import ChatFailure, ChatRequest
 from agent.scripted import Scripted
 from evaluation.records import Point
-from serving.tables import Table
-from serving.worker import scored, shuffled
+from serving.runs.tables import Table
+from serving.runs.worker import scored, shuffled
 from tests.support.questions import TASK
 from tests.support.toy_jobs import LINEAR, SVM, said, toy_job, toy_table, toy_worker
 from tests.support.toy_runs import Remembering, answer

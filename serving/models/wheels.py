@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from agent.errors import ModelError
-from serving.catalogue import Archive, Packed
-from serving.progress import Watch
+from serving.models.catalogue import Archive, Packed
+from serving.system.progress import Watch
 
 Fetch = Callable[[Archive, Path, Watch], Path]
 """Puts one archive into a folder and says where it is."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prompts.messages import Frozen
-from serving.progress import Beat
+from serving.system.progress import Beat
 
 
 class Identity(Frozen):

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from agent.errors import ModelError
 from prompts.messages import Frozen
-from serving import atomic, manifest, pip_calls, wheels
-from serving.catalogue import ENTRIES, Entry, Packed, find
-from serving.hub import Hub, HubUnavailable
-from serving.machine import free_disk
-from serving.manifest import Manifest, Source
-from serving.progress import Watch, unwatched
-from serving.wheels import Fetch
+from serving.models import manifest, wheels
+from serving.models.catalogue import ENTRIES, Entry, Packed, find
+from serving.models.hub import Hub, HubUnavailable
+from serving.models.manifest import Manifest, Source
+from serving.models.wheels import Fetch
+from serving.system import atomic, pip_calls
+from serving.system.machine import free_disk
+from serving.system.progress import Watch, unwatched
 
 Convert = Callable[[Path, Path, Watch], None]
 """Turns a GGUF file into a Hugging Face folder."""
@@ -32,7 +33,7 @@ class Loaded(Frozen):
     path: Path
     source: Source
     hash: str
-    """SHA-256 of the weights (`serving.manifest.weights_hash`)."""
+    """SHA-256 of the weights (`serving.models.manifest.weights_hash`)."""
 
     @property
     def served(self) -> str:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from agent.errors import ModelError
 from prompts.messages import Frozen
-from serving.progress import Watch
-from serving.wheels import file_hash
+from serving.models.wheels import file_hash
+from serving.system.progress import Watch
 
 ANSWER = 5.0
 """Seconds after which a hub that has not answered is given up."""

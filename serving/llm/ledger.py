@@ -13,10 +13,10 @@ from agent.errors import StoreError
 from agent.exchange import ChatFailure, ChatReply, ChatRequest, Cost
 from agent.protocols import ChatModel
 from serving.database import create_tables, metadata, reading, writing
-from serving.identity import Served, key_of
-from serving.meter import Meter
-from serving.owner import Owner, is_dead, new_owner
-from serving.parallel import in_parallel
+from serving.llm.identity import Served, key_of
+from serving.llm.meter import Meter
+from serving.system.owner import Owner, is_dead, new_owner
+from serving.system.parallel import in_parallel
 
 __all__ = ["Claim", "Ledger", "LedgeredChat", "Served", "calls", "key_of"]
 

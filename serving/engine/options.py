@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agent.errors import EngineError
 from prompts.messages import Frozen
-from serving.machine import GIB, Machine
+from serving.system.machine import GIB, Machine
 
 CONTEXT = 8192
 SEQUENCES = 32

@@ -11,7 +11,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from agent.exchange import ChatFailure
 from prompts.messages import Frozen
-from serving.faults import Fault, Kind, fault_of
+from serving.llm.faults import Fault, Kind, fault_of
 
 T = TypeVar("T")
 

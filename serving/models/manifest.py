@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from agent.errors import ModelError
 from prompts.messages import Frozen
-from serving import atomic
-from serving.progress import Watch, unwatched
-from serving.wheels import file_hash
+from serving.models.wheels import file_hash
+from serving.system import atomic
+from serving.system.progress import Watch, unwatched
 
 FILE = "manifest.json"
 Source = Literal["local", "hub", "packaged"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from agent.errors import EngineError, ModelError
 from prompts.messages import Frozen
-from serving import atomic, pip_calls, process
-from serving.machine import GIB, Machine, free_disk
-from serving.progress import Beat, Watch
+from serving.system import atomic, pip_calls, process
+from serving.system.machine import GIB, Machine, free_disk
+from serving.system.progress import Beat, Watch
 
 READY = "ready.json"
 CONVERTER = Path(__file__).with_name("convert_gguf.py")
@@ -130,7 +130,7 @@ class Environment:
 
 
 class Converter:
-    """Turns a GGUF file into a Hugging Face folder inside the engine's environment. A `serving.models.Convert`."""
+    """Turns a GGUF file into a Hugging Face folder inside the engine's environment. A `models.resolve.Convert`."""
 
     def __init__(self, environment: Environment, say: atomic.Say, beat: Beat) -> None:
         self._environment = environment

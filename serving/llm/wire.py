@@ -9,14 +9,14 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from agent.errors import BadInput
 from agent.exchange import ChatRequest, Cost
-from serving.faults import Fault, Faulty
-from serving.label_reads import TOP
-from serving.label_tokens import Piece
-from serving.meter import prompt_bound
+from serving.llm.faults import Fault, Faulty
+from serving.llm.label_reads import TOP
+from serving.llm.label_tokens import Piece
+from serving.llm.meter import prompt_bound
 
 
 class Honoured(Protocol):
-    """What the server was seen to do; `serving.probe.probe` finds it out."""
+    """What the server was seen to do; `serving.llm.probe.probe` finds it out."""
 
     @property
     def label_logprobs(self) -> bool:

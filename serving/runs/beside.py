@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from serving.job import Cell, Job
-from serving.machine import Machine
-from serving.store import Store
+from serving.runs.job import Cell, Job
+from serving.runs.store import Store
+from serving.system.machine import Machine
 
 
 def apart(job: Job) -> tuple[Cell, ...]:
@@ -36,7 +36,7 @@ class Beside:
         self._job, self._store = job, store
         self.cells = apart(job)
         self._log = log.open("ab")
-        command = [sys.executable, "-m", "serving.beside", job.id]
+        command = [sys.executable, "-m", "serving.runs.beside", job.id]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=environment)
 
@@ -65,9 +65,10 @@ def main(name: str) -> None:
     """Does the cells apart of a recorded run, until its parent is gone."""
     from rich.console import Console
 
-    from serving import running, settings
+    from serving import settings
     from serving.connect import Setting
-    from serving.screen import Screen
+    from serving.runs import running
+    from serving.runs.screen import Screen
 
     parent = os.getppid()
 

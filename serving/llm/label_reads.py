@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from agent.errors import EngineError
 from agent.exchange import Reading
-from serving.faults import Fault, Faulty
-from serving.label_tokens import SHORTEST_PIECE
+from serving.llm.faults import Fault, Faulty
+from serving.llm.label_tokens import SHORTEST_PIECE
 
 TOP = 20
 """The most alternatives that OpenAI-compatible servers return for one position."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from agent.errors import EngineError
 from prompts.messages import Frozen
-from serving import atomic, pip_calls, process
-from serving.engine_options import Options
-from serving.engine_state import HOST, Place, State, base, healthy, models_at, port_taken
-from serving.models import Loaded
-from serving.progress import Beat, unheard
+from serving.engine.options import Options
+from serving.engine.state import HOST, Place, State, base, healthy, models_at, port_taken
+from serving.models.resolve import Loaded
+from serving.system import atomic, pip_calls, process
+from serving.system.progress import Beat, unheard
 
 TAIL = 25
 """Lines of the log that are shown when the engine fails."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from serving.process import identify
+from serving.system.process import identify
 
 _UNKNOWN = "?"
 

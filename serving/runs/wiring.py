@@ -6,16 +6,16 @@ from importlib.util import find_spec
 from agent.errors import ModelError
 from agent.protocols import Embedder
 from agent.recipe import WeightsUsed
-from serving import identity
-from serving.chat import LangChainChat
 from serving.connect import Served, Setting
 from serving.database import open_database
-from serving.ledger import Ledger, LedgeredChat
-from serving.meter import Meter
-from serving.models import Loaded
-from serving.probe import demand_reads
+from serving.llm import identity
+from serving.llm.chat import LangChainChat
+from serving.llm.ledger import Ledger, LedgeredChat
+from serving.llm.meter import Meter
+from serving.llm.probe import demand_reads
+from serving.models.resolve import Loaded
+from serving.runs.store import Store
 from serving.settings import Settings
-from serving.store import Store
 
 ENCODER = "all-minilm-l6-v2"
 """Embeds texts for strategies and filters, and is the checkpoint that a BERT student starts from."""

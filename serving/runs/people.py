@@ -7,8 +7,8 @@ from pathlib import Path
 from agent.domain import Example, Task
 from agent.errors import BadInput, Waiting
 from agent.protocols import Response
-from serving.atomic import write
-from serving.tables import read_cells
+from serving.runs.tables import read_cells
+from serving.system.atomic import write
 
 UNDECIDED = "?"
 """What a person writes who cannot decide; it costs a label as well."""

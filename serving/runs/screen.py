@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from agent.domain import Batch
-from serving.job import Cell, Job
+from serving.runs.job import Cell, Job
 
 # Seconds that pieces of work take on two cores. Only their proportions matter: the clock soon corrects them all.
 _FIT = {"bert": 50.0, "svm": 0.5, "linear": 1.0}

@@ -21,16 +21,17 @@ from evaluation.records import Arm, Role
 from evaluation.records import Cell as CellRecord
 from evaluation.split import SplitReport
 from prompts.template import load
-from serving import beside, machine, outputs, wiring
 from serving.connect import Served, Setting
-from serving.job import Job, JobArm, People
-from serving.models import Loaded
-from serving.people import FilePeople
-from serving.results import leave
-from serving.screen import Screen
-from serving.store import Store
-from serving.tables import Table
-from serving.worker import Worker
+from serving.models.resolve import Loaded
+from serving.runs import beside, outputs, wiring
+from serving.runs.job import Job, JobArm, People
+from serving.runs.people import FilePeople
+from serving.runs.results import leave
+from serving.runs.screen import Screen
+from serving.runs.store import Store
+from serving.runs.tables import Table
+from serving.runs.worker import Worker
+from serving.system import machine
 
 LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "svm": TfidfSvm()}
 COMPARED: tuple[tuple[str, Role, str], ...] = (
@@ -110,7 +111,7 @@ def _labelled(what: str, table: Table) -> None:
 def plan(wish: Wish, served: Served | None, encoder: Loaded) -> Job:
     """The job that a wish amounts to."""
     named: tuple[tuple[str, Role, str], ...] = COMPARED if wish.compare else ((wish.recipe, "agent", wish.recipe),)
-    # The cells of a comparison share the cores (`serving.beside`): one thread each, whatever the machine.
+    # The cells of a comparison share the cores (`serving.runs.beside`): one thread each, whatever the machine.
     named_learners = (LEARNERS[name] for name in wish.students)
     learners = tuple(
         each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert) else each

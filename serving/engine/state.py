@@ -7,8 +7,8 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from prompts.messages import Frozen
-from serving import atomic, process
-from serving.process import Identity
+from serving.system import atomic, process
+from serving.system.process import Identity
 
 HOST = "127.0.0.1"
 

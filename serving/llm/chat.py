@@ -13,16 +13,16 @@ from pydantic import JsonValue, SecretStr
 
 from agent.errors import BadInput, EngineError
 from agent.exchange import ChatFailure, ChatReply, ChatRequest, Reading
-from serving.breaker import Breaker
-from serving.faults import Fault, Faulty, fault_of
-from serving.label_reads import TOP, distinct_texts, read_ids, read_texts
-from serving.label_tokens import LabelTokens
-from serving.meter import CapReached, Meter, Reservation
-from serving.occupancy import Occupancy
-from serving.parallel import in_parallel
-from serving.replicas import Replicas
-from serving.retry import Retry
-from serving.wire import Honoured, by_ids, cost_of, finish_of, parameters_of, root_of, storable, tokenize
+from serving.llm.breaker import Breaker
+from serving.llm.faults import Fault, Faulty, fault_of
+from serving.llm.label_reads import TOP, distinct_texts, read_ids, read_texts
+from serving.llm.label_tokens import LabelTokens
+from serving.llm.meter import CapReached, Meter, Reservation
+from serving.llm.occupancy import Occupancy
+from serving.llm.replicas import Replicas
+from serving.llm.retry import Retry
+from serving.llm.wire import Honoured, by_ids, cost_of, finish_of, parameters_of, root_of, storable, tokenize
+from serving.system.parallel import in_parallel
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -52,7 +52,7 @@ class LangChainChat:
         urls: where the replicas listen, with or without `/v1`.
         model: the name that the servers know the model by.
         honours: what the servers were seen to do. Label reads use chosen token ids where they can and the likeliest
-            tokens otherwise (`serving.label_reads`); a request's `pattern` is sent only where it is honoured.
+            tokens otherwise (`serving.llm.label_reads`); a request's `pattern` is sent only where it is honoured.
         concurrency: requests under way at once, over all threads. vLLM answers them together.
         timeout: seconds without a byte of the answer.
         extra_body: fields that every request carries besides its own.

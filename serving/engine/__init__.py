@@ -1,0 +1,1 @@
+"""The LLM server on this machine: its environment, its settings, its life."""

@@ -1,0 +1,1 @@
+"""A run: its job, its store, its worker, its results."""

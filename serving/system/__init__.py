@@ -1,0 +1,1 @@
+"""What of the operating system is used: files, processes, this machine, the terminal."""
