@@ -4,6 +4,7 @@ Every field is an environment variable `THRESHER_<FIELD>`; the four that other t
 """
 
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_dir, user_data_dir
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -35,6 +36,25 @@ class Settings(BaseSettings):
     """Seconds until an engine that has not become healthy is given up."""
     torch_index: str = "https://download.pytorch.org/whl/cpu"
     """PyTorch's index of CPU builds: asked where pip's own configuration does not lead to one; empty: never."""
+    database: str = ""
+    """URL of the database; empty: SQLite, `thresher.db` under `home`."""
+    host: str = "127.0.0.1"
+    """Where the service listens. Beyond the loopback interface it refuses to without API keys."""
+    service_port: int = Field(default=8010, ge=0, le=65535)
+    """The service's port; 0: any free one."""
+    runs_at_once: int = Field(default=1, ge=1, le=64)
+    """Runs that the service works on at the same time; the others wait in line."""
+    queued_runs: int = Field(default=100, ge=1)
+    """Unfinished runs that the service accepts at most."""
+    body_bytes: int = Field(default=1 << 28, ge=1024)
+    """Longest request body; uploads are streamed, all others are read into memory and bounded by a 16th of it."""
+    items: int = Field(default=1_000_000, ge=1)
+    """Examples of one data set or one request at most."""
+    rate: float = Field(default=200.0, ge=0.0)
+    """Requests a second that one API key (or one address) may make on average; 0: any number."""
+    review_lease: float = Field(default=600.0, gt=0)
+    """Seconds that a person holds an item."""
+    log_format: Literal["text", "json"] = "text"
     hub: str = Field(default="https://huggingface.co", validation_alias=AliasChoices("THRESHER_HUB", "HF_ENDPOINT"))
     hub_offline: bool = Field(default=False, validation_alias=AliasChoices("THRESHER_HUB_OFFLINE", "HF_HUB_OFFLINE"))
     hub_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("THRESHER_HUB_TOKEN", "HF_TOKEN"))

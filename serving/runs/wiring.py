@@ -56,7 +56,7 @@ def encoder(setting: Setting) -> tuple[Loaded, Embedder]:
 
 def open_store(settings: Settings) -> Store:
     """The one database of this user."""
-    return Store(open_database(settings.home / "thresher.db"))
+    return Store(open_database(settings.database or settings.home / "thresher.db"))
 
 
 def used(model: Loaded | Served) -> WeightsUsed:

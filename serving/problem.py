@@ -1,0 +1,92 @@
+"""Errors as problem documents (RFC 9457): what is wrong, which value, what to do."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from agent.errors import BadInput, EngineError, StoreError, ThresherError, Waiting
+
+MEDIA = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """What every operation answers with where it cannot do what was asked."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    hint: str = ""
+    """What to do about it."""
+    retryable: bool = False
+    """Whether the very same request may succeed later."""
+
+
+class Refused(ThresherError):
+    """A request that cannot be served, with its HTTP status."""
+
+    def __init__(self, status: int, what: str, hint: str = "", headers: dict[str, str] | None = None) -> None:
+        super().__init__(what, hint)
+        self.status = status
+        self.headers = headers or {}
+
+
+RESPONSES: dict[int | str, dict[str, object]] = {
+    "default": {"model": Problem, "description": "A problem document", "content": {MEDIA: {}}}
+}
+"""For `APIRouter(responses=…)`: every operation may answer with a problem document."""
+
+
+def answer(
+    status: int, detail: str, hint: str = "", *, retryable: bool = False, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """A problem document as a response."""
+    title = HTTPStatus(status).phrase
+    body = Problem(title=title, status=status, detail=detail, hint=hint, retryable=retryable)
+    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Every error that reaches the edge of the service leaves it as a problem document, without a stack trace."""
+
+    async def ours(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, ThresherError)
+        status = _status(error)
+        headers = error.headers if isinstance(error, Refused) else {}
+        retryable = status in (429, 503) or isinstance(error, Waiting)
+        return answer(status, error.what, error.hint, retryable=retryable, headers=headers)
+
+    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        value = repr(first.get("input"))
+        shown = value if len(value) <= 80 else f"{value[:79]}…"
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return answer(422, f"{where}: {message} (given: {shown})", "see the operation in /docs")
+
+    async def plain(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return answer(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+    app.add_exception_handler(ThresherError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, plain)
+
+
+def _status(error: ThresherError) -> int:
+    match error:
+        case Refused():
+            return error.status
+        case BadInput():
+            return 422
+        case EngineError() | StoreError():
+            return 503
+        case Waiting():
+            return 409
+        case _:
+            return 500

@@ -1,0 +1,1 @@
+"""The HTTP operations, a module for each noun."""
