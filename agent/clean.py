@@ -7,8 +7,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from agent.protocols import Bench, Floats, Labelled, Weighted
 from agent.seeds import generator
@@ -63,6 +61,9 @@ class Agreement(Frozen):
         return Weighted(labelled.columns, targets, confidence_weights(_with(labelled, targets), self.power))
 
     def _out_of_fold(self, labelled: Labelled, weights: Floats, bench: Bench) -> Floats:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
         assert bench.embed is not None
         features = bench.embed.embed(labelled.columns)
         hard = labelled.targets.argmax(axis=1)

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -115,11 +116,12 @@ class CachedEmbedder:
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._file.with_suffix(f".{id(self)}.part")
+        if self._file.exists():  # another process may have written since: its vectors stay, ours are added
+            self._memo |= _read(self._file)
         keys = np.frombuffer(b"".join(self._memo), dtype=np.uint8).reshape(-1, 16)
-        with beside.open("wb") as out:
+        with NamedTemporaryFile(dir=self._file.parent, suffix=".part", delete=False) as out:
             np.savez(out, keys=keys, vectors=np.stack(list(self._memo.values())))
-        beside.replace(self._file)
+        Path(out.name).replace(self._file)
 
 
 def weights_hash(folder: Path) -> str:

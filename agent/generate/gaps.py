@@ -5,10 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
-from threadpoolctl import threadpool_limits
-
 from agent.protocols import Floats, Gap, Query, Rows
 
 _LEAST_MEMBERS = 5
@@ -54,6 +50,9 @@ def _in_turns(places: Sequence[tuple[int, Rows]]) -> list[tuple[int, Rows]]:
 
 
 def _clusters(ask: Query, clusters: int) -> Rows:
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
     assert ask.embed is not None
     features = ask.embed.embed(ask.candidates)
     seed = int(ask.rng.integers(2**31))
@@ -74,6 +73,8 @@ def _gap(ask: Query, label: int, rows: Rows, doubt: Floats, about: str, shown: i
 
 def _words(texts: Sequence[str], places: Sequence[Rows]) -> list[str]:
     """The words that tell each place from the others, by summed TF-IDF."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     if not places:
         return []
     documents = [" ".join([word for r in rows for word in _long_words(texts[int(r)])]) for rows in places]
@@ -87,4 +88,6 @@ def _words(texts: Sequence[str], places: Sequence[Rows]) -> list[str]:
 
 
 def _long_words(text: str) -> list[str]:
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
     return [word for word in re.findall(r"[^\W\d_]{4,}", text.casefold()) if word not in ENGLISH_STOP_WORDS]

@@ -50,6 +50,17 @@ def test_a_folder_keeps_them_for_the_next_process(tmp_path: Path) -> None:
     assert [f.suffix for f in tmp_path.iterdir()] == [".npz"]
 
 
+def test_two_processes_on_one_folder_lose_none_of_each_others(tmp_path: Path) -> None:
+    columns, _ = texts(8)
+    one, two = (CachedEmbedder(Counting(), tmp_path) for _ in range(2))
+    one.embed(columns.take(range(4)))
+    two.embed(columns.take(range(3, 8)))
+    later = CachedEmbedder(inner := Counting(), tmp_path)
+    later.embed(columns)
+    assert inner.asked == []
+    assert [f.suffix for f in tmp_path.iterdir()] == [".npz"]
+
+
 def test_no_text_gives_no_row() -> None:
     columns, _ = texts(2)
     assert CachedEmbedder(ToyEncoder()).embed(columns.take([])).shape == (0, 64)
