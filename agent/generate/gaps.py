@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+
 from agent.protocols import Floats, Gap, Query, Rows
 
 _LEAST_MEMBERS = 5
