@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from agent.domain import Task
 from agent.errors import BadInput, StoreError, ThresherError, Waiting
+from agent.generate.filters import digest
 from agent.protocols import Columns
 from agent.recipe import Recipe
 from agent.recipes import RECIPES
@@ -81,9 +83,27 @@ def check(wish: Wish) -> None:
     if not wish.simulate and wish.seeds * len(wish.students) > 1:
         what = f"{wish.seeds} seeds of {len(wish.students)} students would each ask people for {wish.budget} labels"
         raise BadInput(what, "take one seed and one student, or simulate people with --simulate")
-    for what, table in (("data", wish.table if wish.simulate else None), ("test", wish.test)):
-        if table is not None:
-            _labelled(what, table)
+    if wish.simulate:
+        _labelled("data", wish.table)
+    if wish.test is not None:
+        _labelled("test", wish.test)
+        _apart(wish.table, wish.test)
+
+
+def _apart(pool: Table, test: Table) -> None:
+    """A text of the pool in the test set, and the student is measured on what it may have been trained on."""
+    known = {digest(text): id_ for id_, text in _inputs_of(pool)}
+    shared = [(known[digest(text)], id_) for id_, text in _inputs_of(test) if digest(text) in known]
+    if shared:
+        what = f"{len(shared)} of {len(test.columns)} texts in {test.path} stand in {pool.path} too"
+        raise BadInput(f"{what}, the first as {shared[0][1]!r} and {shared[0][0]!r}", "keep them in one of the files")
+
+
+def _inputs_of(table: Table) -> Iterator[tuple[str, str]]:
+    """Ids with all that a student reads of them: both halves of a pair."""
+    columns = table.columns
+    for i, id_ in enumerate(columns.ids):
+        yield id_, columns.texts[i] + (f" {columns.texts_b[i]}" if columns.texts_b else "")
 
 
 def _reads(wish: Wish) -> None:

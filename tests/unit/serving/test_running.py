@@ -57,15 +57,21 @@ def one_class(n: int = 10) -> Table:
     return Table(table.columns, dict.fromkeys(table.columns.ids, "sunny"), Path("one.csv"))
 
 
+def part_of(table: Table, n: int) -> Table:
+    columns = table.columns.take(range(n))
+    return Table(columns, {id_: table.gold[id_] for id_ in columns.ids}, Path("part.csv"))
+
+
 REFUSED = {
     "budget": ({"budget": 41}, "the budget of 41 labels is larger than the pool of 40 texts; ask for less"),
     "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'; known: agent, random"),
     "student": ({"students": ("gpt",)}, "there is no student 'gpt'; known: bert, svm"),
     "compare without test": ({"compare": True, "simulate": True}, "a comparison needs gold labels"),
-    "compare without people": ({"compare": True, "test": toy_table(9)}, "a comparison needs gold labels"),
+    "compare without people": ({"compare": True, "test": toy_table(9, seed=9)}, "a comparison needs gold labels"),
     "one class": ({"table": one_class(), "simulate": True}, "every text in one.csv is labelled 'sunny'; give texts of"),
     "one-class test": ({"test": one_class()}, "every text in one.csv is labelled 'sunny'"),
     "no gold": ({"table": toy_table(40, gold=False), "simulate": True}, "40 of 40 texts in toy.csv have no label"),
+    "shared texts": ({"test": part_of(toy_table(40), 9)}, "9 of 9 texts in part.csv stand in toy.csv too, the first as "),
     "no test gold": ({"test": toy_table(5, gold=False)}, "5 of 5 texts in toy.csv have no label; fill the test file"),
     "no reads": ({"reads": 0}, "the LLM is to label 0 texts, too few for 8 labels of people; give --reads 3 or more"),
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
@@ -91,7 +97,7 @@ def test_what_could_only_fail_later_is_refused_at_once(case: str) -> None:
         {"recipe": "random", "reads": 0},
         {"recipe": "machine-only", "reads": 1},
         {"simulate": True, "seeds": 3, "students": ("svm", "bert")},
-        {"simulate": True, "compare": True, "test": toy_table(9)},
+        {"simulate": True, "compare": True, "test": toy_table(9, seed=9)},
         {"table": toy_table(40, gold=False)},
     ],
 )
@@ -101,7 +107,7 @@ def test_what_can_be_done_is_not_refused(fields: dict[str, object]) -> None:
 
 
 def test_a_plan_holds_everything_that_decides_the_run() -> None:
-    job = plan(wish(simulate=True, compare=True, test=toy_table(9), seeds=2, noise=0.1), SERVED, ENCODER)
+    job = plan(wish(simulate=True, compare=True, test=toy_table(9, seed=9), seeds=2, noise=0.1), SERVED, ENCODER)
     assert [each.arm.name for each in job.arms] == [name for name, _, _ in running.COMPARED]
     assert job.llm == WeightsUsed(name="m", variant="M Instruct", source="hub", hash="ab")
     assert job.encoder is not None
