@@ -21,7 +21,7 @@ from prompts.messages import Frozen
 
 def digest(text: str) -> str:
     """SHA-256 of the case-folded text without punctuation and repeated blanks: what "the same text" means here."""
-    plain = re.sub(r"[\W_]+", " ", text.casefold()).strip()
+    plain = re.sub(r"[\W_]+", " ", text.casefold()).strip() or text.strip()
     return hashlib.sha256(plain.encode()).hexdigest()
 
 

@@ -71,7 +71,7 @@ REFUSED = {
     "one class": ({"table": one_class(), "simulate": True}, "every text in one.csv is labelled 'sunny'; give texts of"),
     "one-class test": ({"test": one_class()}, "every text in one.csv is labelled 'sunny'"),
     "no gold": ({"table": toy_table(40, gold=False), "simulate": True}, "40 of 40 texts in toy.csv have no label"),
-    "shared texts": ({"test": part_of(toy_table(40), 9)}, "9 of 9 texts in part.csv stand in toy.csv too, the first as "),
+    "shared texts": ({"test": part_of(toy_table(40), 9)}, "9 of 9 texts in part.csv stand in toy.csv too, the first"),
     "no test gold": ({"test": toy_table(5, gold=False)}, "5 of 5 texts in toy.csv have no label; fill the test file"),
     "no reads": ({"reads": 0}, "the LLM is to label 0 texts, too few for 8 labels of people; give --reads 3 or more"),
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
