@@ -1,7 +1,7 @@
 """Kills a run three times with `kill -9` (during LLM calls, during training, between steps) and resumes it.
 
-Printed: how many LLM requests were repeated, as a recording proxy counted them, beside those under way at each kill;
-whether everything that was recorded before a kill stayed as it was; whether the final record is that of an
+Printed: how many LLM requests were repeated, as a recording proxy counted them, beside those that had been claimed in the
+ledger and had no recorded answer at each kill (sent, on their way back, or about to be sent); whether everything that was recorded before a kill stayed as it was; whether the final record is that of an
 uninterrupted run, times apart. The engine has to be up (`thresher engine up`).
 
     python -m evaluation.bench.crash demo/task.toml demo/pool.csv --test demo/test.csv
@@ -52,28 +52,30 @@ class Bench:
             sys.exit((self.folder / home / "log").read_text(encoding="utf-8"))
 
     def kill(self, home: str, when: Callable[[], bool], *command: str) -> tuple[int, dict[str, str]]:
-        """Kills as soon as `when` says so: requests under way then, and the steps that were recorded."""
+        """Kills as soon as `when` says so: questions without a recorded answer then, and the recorded steps."""
         child = self.begin(home, *command)
         while not when():
             if child.poll() is not None:
                 sys.exit((self.folder / home / "log").read_text(encoding="utf-8") + "\nit ended before it was killed")
             time.sleep(0.02)
         child.send_signal(signal.SIGKILL)
-        under_way = self.proxy.under_way
         child.wait()
         time.sleep(1.0)
-        return under_way, self.steps(home)
+        return len(self._rows(home, "select key from calls where reply is null")), self.steps(home)
 
     def steps(self, home: str) -> dict[str, str]:
         """Recorded steps by key; empty while there is no database."""
+        return dict(self._rows(home, "select key, value from steps"))
+
+    def _rows(self, home: str, query: str) -> list[Any]:
         path = self.folder / home / "home" / "thresher.db"
         if not path.exists():
-            return {}
+            return []
         try:
             with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as connection:
-                return dict(connection.execute("select key, value from steps"))
+                return connection.execute(query).fetchall()
         except sqlite3.OperationalError:
-            return {}  # the table is just being made
+            return []  # the table is just being made
 
 
 def main() -> None:
