@@ -13,7 +13,7 @@ from serving.system.machine import GIB, Machine, free_disk
 from serving.system.progress import Beat, Watch
 
 READY = "ready.json"
-CONVERTER = Path(__file__).with_name("convert_gguf.py")
+CONVERTER = Path(__file__).parents[1] / "models" / "convert_gguf.py"
 
 
 class Build(Frozen):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EngineError
-from serving.engine.environment import CPU, CUDA, READY, Build, Environment, build_for
+from serving.engine.environment import CPU, CUDA, READY, Build, Converter, Environment, build_for
 from serving.system.machine import GIB, Gpu, Machine
 
 # Plays `python -m venv FOLDER`, and then the Python inside, which records what it is told to do and fails on demand.
@@ -140,3 +140,12 @@ def test_a_gpu_decides_the_build_unless_the_user_does() -> None:
     assert build_for(fast, gpu=False) is CPU
     with pytest.raises(EngineError, match="nvidia-smi finds none"):
         build_for(plain, gpu=True)
+
+
+def test_weights_are_unpacked_by_a_program_that_is_there(make: Make, tmp_path: Path) -> None:
+    """Run by the Python of the environment, which knows nothing of this package: it is named by its path."""
+    environment, said = make(), list[str]()
+    Converter(environment, said.append, lambda _line: None)(tmp_path / "model.gguf", tmp_path / "out", lambda *_: None)
+    program, source, folder = (tmp_path / "record").read_text(encoding="utf-8").splitlines()[-1].split()
+    assert Path(program).is_file()
+    assert (source, folder) == (str(tmp_path / "model.gguf"), str(tmp_path / "out"))
