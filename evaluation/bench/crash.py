@@ -1,9 +1,9 @@
 """Kills a run three times with `kill -9` (during LLM calls, during training, between steps) and resumes it.
 
-Printed: how many LLM requests were repeated, as a recording proxy counted them, beside those that the ledger had claimed
-and held no answer for at each kill (sent, on their way back, or about to be sent); whether everything that was recorded
-before a kill stayed as it was; whether the final record is that of an uninterrupted run, times apart. The engine has to
-be up (`thresher engine up`).
+Printed: how many LLM requests were repeated, as a recording proxy counted them, beside those that the ledger had
+claimed and held no answer for at each kill (sent, on their way back, or about to be sent); whether everything that was
+recorded before a kill stayed as it was; whether the final record is that of an uninterrupted run, times apart. The
+engine has to be up (`thresher engine up`).
 
     python -m evaluation.bench.crash demo/task.toml demo/pool.csv --test demo/test.csv
 """
