@@ -4,7 +4,7 @@ Long lists are beyond small models, and large ones read them from the top: of GP
 among the first 50. So each list is short, its order random, and the position of every pick recorded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from agent.domain import Batch, Cost, Pick
-from agent.errors import EngineError
+from agent.errors import BadInput, EngineError
 from agent.exchange import ChatFailure, ChatRequest
 from agent.generate import gaps
 from agent.protocols import ChatModel, Need, Query
@@ -23,7 +23,7 @@ from agent.query.diversity import KCenter, KMeans
 from agent.query.uncertainty import Entropy, LeastConfidence, Margin
 from agent.wording import labels
 from prompts.messages import Frozen
-from prompts.replies import Refusal, parse_indices
+from prompts.replies import Refusal, parse_indices, parse_ranking, parse_scores
 from prompts.template import load
 
 Fallback = Annotated[
@@ -35,7 +35,7 @@ FILLED_BY = "filled by "
 
 
 class LlmChoose(Frozen):
-    """Shows the LLM short lists of texts and takes what it names.
+    """Shows the LLM short lists of texts and takes what it chooses, ranks first or scores highest, as the prompt asks.
 
     Names that were not in the list and names said twice are dropped. A list that came out short is asked once more,
     without its picks, in another order; what is then missing comes from `fallback` and is marked as filled.
@@ -71,11 +71,14 @@ class LlmChoose(Frozen):
         require(ask, self.needs, self.name)
         assert ask.chat is not None
         chat, known = ask.chat, load(self.prompt)
+        if known.reply not in _READERS:
+            what = f"the prompt {self.prompt!r} asks for {known.reply}, not for a choice"
+            raise BadInput(what, "use select/choose, select/rank or select/score")
         by = f"llm:{chat.name}@{known.fingerprint(self.slots)} else {self.fallback.name}"
         lists, weak = self._deal(size, ask), self._weak(ask)
         self._ask(lists, ask, chat, weak)
         short = [drawn.again(ask.rng) for drawn in lists if drawn.missing]
-        self._ask(short, ask, chat, weak)
+        self._ask(short, ask, chat, weak, again=True)
         picks = tuple(pick for drawn in (*lists, *short) for pick in drawn.picks)
         filled = self._fill(ask, picks, size)
         return Batch(
@@ -92,36 +95,40 @@ class LlmChoose(Frozen):
             for part, share in zip(parts, shares, strict=True)
         ]
 
-    def _ask(self, lists: "Sequence[Listing]", ask: Query, chat: ChatModel, weak: list[str]) -> None:
-        """All lists in one batch."""
+    def _ask(
+        self, lists: "Sequence[Listing]", ask: Query, chat: ChatModel, weak: list[str], *, again: bool = False
+    ) -> None:
+        """All lists in one batch. Where lists are asked `again`, what they gave before stands if nobody answers."""
         if not lists:
             return
+        known = load(self.prompt)
         replies = chat.complete([self._request(drawn, ask, weak) for drawn in lists])
         failures = [reply for reply in replies if isinstance(reply, ChatFailure)]
-        if len(failures) == len(replies):
+        if len(failures) == len(replies) and not again:
             raise EngineError(f"the LLM answered none of {len(replies)} lists: {failures[0].message}", "is it up?")
         for drawn, reply in zip(lists, replies, strict=True):
             if isinstance(reply, ChatFailure):
                 drawn.failed = True
                 continue
             drawn.cost = reply.cost
-            drawn.read(reply.text, ask)
+            drawn.read(reply.text, ask, known.reply)
 
     def _request(self, drawn: "Listing", ask: Query, weak: list[str]) -> ChatRequest:
         texts, b = ask.candidates, ask.candidates.texts_b
-        messages = load(self.prompt).render(
-            self.slots,
-            item=ask.task.item,
-            instances=[
+        known = load(self.prompt)
+        given: dict[str, object] = {
+            "item": ask.task.item,
+            "instances": [
                 {"id": id_, "text": texts.texts[row], "text_b": "" if b is None else b[row]}
                 for id_, row in zip(drawn.ids, drawn.rows, strict=True)
             ],
-            wanted=drawn.wanted,
-            task_guidelines=ask.task.guidelines,
-            labels=labels(ask.task.labels),
-            labelled=self._labelled(ask),
-            weaknesses=weak,
-        )
+            "wanted": drawn.wanted,
+            "task_guidelines": ask.task.guidelines,
+            "labels": labels(ask.task.labels),
+            "labelled": self._labelled(ask),
+            "weaknesses": weak,
+        }
+        messages = known.render(self.slots, **{name: value for name, value in given.items() if name in known.variables})
         return ChatRequest(messages=messages, max_tokens=self.max_tokens, temperature=self.temperature)
 
     def _labelled(self, ask: Query) -> list[dict[str, str]]:
@@ -177,16 +184,21 @@ class Listing:
     def missing(self) -> int:
         return self.wanted - len(self.picks)
 
-    def read(self, text: str, ask: Query) -> None:
-        found = parse_indices(text, allowed=self.ids, wanted=self.wanted)
+    def read(self, text: str, ask: Query, reply: str) -> None:
+        """Takes the picks from a reply of the kind that the prompt asks for."""
+        found = _READERS[reply](text, self.ids, self.wanted)
         if isinstance(found, Refusal):
             self.refused = True
             return
-        self.unknown, self.repeated = len(found.unknown), found.repeated
-        places = [self.ids.index(id_) for id_ in found.ids]
+        self.unknown, self.repeated = found.unknown, found.repeated
         self.picks = tuple(
-            Pick(example=ask.candidates.example(self.rows[place]), shown=place, listed=len(self.rows))
-            for place in places
+            Pick(
+                example=ask.candidates.example(self.rows[place]),
+                score=found.scores.get(self.ids[place]),
+                shown=place,
+                listed=len(self.rows),
+            )
+            for place in (self.ids.index(id_) for id_ in found.ids)
         )
 
     def again(self, rng: np.random.Generator) -> "Listing":
@@ -195,6 +207,47 @@ class Listing:
         rest = [row for place, row in enumerate(self.rows) if place not in taken]
         rows = tuple(rest[int(i)] for i in rng.permutation(len(rest)))
         return Listing(rows, _ids(len(rows), rng), self.missing)
+
+
+class Choice(Frozen):
+    """What a reply of any kind chose."""
+
+    ids: tuple[str, ...]
+    scores: dict[str, float] = {}
+    unknown: int = 0
+    repeated: int = 0
+
+
+def _chosen(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
+    found = parse_indices(text, allowed=ids, wanted=wanted)
+    if isinstance(found, Refusal):
+        return found
+    return Choice(ids=found.ids, unknown=len(found.unknown), repeated=found.repeated)
+
+
+def _ranked(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
+    """The head of the ranking."""
+    found = parse_ranking(text, allowed=ids)
+    if isinstance(found, Refusal):
+        return found
+    return Choice(ids=found.ids[:wanted], unknown=len(found.unknown), repeated=found.repeated)
+
+
+def _scored(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
+    """The highest scores; of equal ones, what stood earlier in the (randomly ordered) list."""
+    found = parse_scores(text, allowed=ids, low=1, high=5)  # the scale of select/score
+    if isinstance(found, Refusal):
+        return found
+    order = sorted((id_ for id_ in ids if id_ in found.scores), key=lambda id_: -found.scores[id_])
+    return Choice(ids=tuple(order[:wanted]), scores=found.scores, unknown=len(found.unknown))
+
+
+_READERS: dict[str, Callable[[str, Sequence[str], int], Choice | Refusal]] = {
+    "indices": _chosen,
+    "ranking": _ranked,
+    "scores": _scored,
+}
+"""How a reply of each kind is read."""
 
 
 def _ids(n: int, rng: np.random.Generator) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from agent.domain import Batch, Example, Pick
-from agent.errors import EngineError
+from agent.errors import BadInput, EngineError
 from agent.exchange import ChatFailure, ChatRequest, Cost
 from agent.protocols import Query
 from agent.query import First, LlmChoose, Mix, Random, Then
@@ -161,3 +161,42 @@ def test_an_arm_bears_the_name_of_who_really_chose() -> None:
     by_people = Batch(picks=(Pick(example=Example(id="x", text="x")),), by="random")
     assert math.isnan(filled_share([by_people]))
     assert arm_name([by_people], "agent") == "agent"
+
+
+def test_a_ranking_gives_its_head() -> None:
+    ask, chat = asking(lambda r: "Ranking: " + ", ".join(reversed(list(shown(r)))), size=4)
+    batch = LlmChoose(prompt="select/rank").query(ask)
+    assert [pick.shown for pick in batch.picks] == [14, 13, 12, 11]
+    assert len(chat.requests) == 1
+
+
+def test_scores_give_the_highest_and_of_equal_ones_what_stood_earlier() -> None:
+    marks = [1, 5, 3, 5, 9, 4]  # 9 is off the scale and does not count
+
+    def answer(request: ChatRequest) -> Scripted:
+        ids = list(shown(request))
+        return "\n".join(f"{id_}: {mark}" for id_, mark in zip(ids, marks, strict=False))
+
+    ask, _ = asking(answer, size=4)
+    batch = LlmChoose(prompt="select/score").query(ask)
+    assert [(pick.shown, pick.score) for pick in batch.picks] == [(1, 5.0), (3, 5.0), (5, 4.0), (2, 3.0)]
+
+
+def test_a_prompt_that_asks_for_no_choice_is_refused() -> None:
+    ask, _ = asking(good)
+    with pytest.raises(BadInput, match="'judge/label' asks for label, not for a choice"):
+        LlmChoose(prompt="judge/label").query(ask)
+
+
+def test_a_list_that_was_answered_stands_though_nobody_answers_when_it_is_asked_again() -> None:
+    asked: list[str] = []
+
+    def answer(request: ChatRequest) -> Scripted:
+        asked.append("")
+        first = next(iter(shown(request)))
+        return f"Selected: {first}" if len(asked) == 1 else ChatFailure(kind="timeout", message="no byte")
+
+    ask, _ = asking(answer, size=4)
+    batch = LlmChoose().query(ask)
+    assert [pick.filled for pick in batch.picks] == [False, True, True, True]
+    assert batch.notes["failed"] == 1.0
