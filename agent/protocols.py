@@ -157,6 +157,16 @@ def _silent(_done: int, _total: int, _what: str) -> None:
 
 
 @dataclass(frozen=True)
+class Demonstration:
+    """A labelled text that a prompt shows before it asks. `label` is a name of the task."""
+
+    text: str
+    label: str
+    text_b: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Bench:
     """What annotators and learners may use. Everything that they did not make themselves is handed in here."""
 
@@ -172,6 +182,10 @@ class Bench:
     """Gold labels by id, for simulated people only."""
     sample: Columns | None = None
     """A fixed random sample of the pool, from which the LLM's prior over labels is estimated."""
+    prior: Floats | None = None
+    """(classes,): that prior where it is known already; the sample is then not read again."""
+    demonstrations: tuple[Demonstration, ...] = ()
+    """Shown by label reads, where their prompt shows any."""
     checkpoint: Path | None = None
     """Local folder of the encoder that a student starts from."""
     progress: Callable[[int, int, str], None] = field(default=_silent)

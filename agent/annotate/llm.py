@@ -1,7 +1,7 @@
 """Labels from the LLM: the label words read as probabilities at the first token, then calibrated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,8 @@ from prompts.messages import Frozen
 from prompts.template import load
 
 LEAST_MEAN_MASS = 0.05
-"""Below this mean label mass the model does not answer the question that was asked."""
+"""Below this mean label mass the model does not answer the question that was asked. Fewer than
+`calibrate.LEAST_SAMPLE` texts do not show that: each of them is an abstention then."""
 
 
 class Llm(Frozen):
@@ -42,20 +43,34 @@ class Llm(Frozen):
 
     def read(self, texts: Columns, chat: ChatModel, bench: Bench) -> "Readings":
         """Reads all texts, and before them the sample that the prior comes from, in one batch."""
-        sample = bench.sample if self.calibration == "batch" and bench.sample is not None else Columns([], [])
+        sample = self._sample(bench)
         requests = [
-            label_request(self.prompt, self.slots, bench.task, c, i) for c in (sample, texts) for i in range(len(c))
+            label_request(self.prompt, self.slots, bench.task, c, i, bench.demonstrations)
+            for c in (sample, texts)
+            for i in range(len(c))
         ]
         replies = chat.complete(requests)
         _check(replies)
         raw = (
             np.stack([_row(r, bench.task.words) for r in replies]) if replies else np.zeros((0, len(bench.task.words)))
         )
-        known = raw[: len(sample)]
-        prior = calibrate.prior(known[~np.isnan(known).any(axis=1)])
+        prior = bench.prior if self.calibration == "batch" else None
+        prior = _mean(raw[: len(sample)]) if prior is None else prior
         own = raw[len(sample) :]
         even = None if prior is None else calibrate.calibrated(own, prior, self.strength)
         return Readings(own, even, tuple(replies[len(sample) :]))
+
+    def prior(self, chat: ChatModel, bench: Bench) -> Floats | None:
+        """(classes,): the LLM's mean label distribution over the bench's sample; None where that is too small.
+
+        A bench that carries it (`Bench.prior`) has the sample read once for any number of batches.
+        """
+        sample = self._sample(bench)
+        return _mean(self.read(sample, chat, replace(bench, sample=None)).raw) if len(sample) else None
+
+    def _sample(self, bench: Bench) -> Columns:
+        wanted = self.calibration == "batch" and bench.prior is None
+        return bench.sample if wanted and bench.sample is not None else Columns([], [])
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,10 @@ def _columns(examples: Sequence[Example]) -> tuple[list[str], list[str], list[st
     return [e.id for e in examples], [e.text for e in examples], [e.text_b or "" for e in examples] if pairs else None
 
 
+def _mean(readings: Floats) -> Floats | None:
+    return calibrate.prior(readings[~np.isnan(readings).any(axis=1)])
+
+
 def _row(reply: ChatReply | ChatFailure, words: Sequence[str]) -> Floats:
     if isinstance(reply, ChatFailure) or reply.reading is None:
         return np.full(len(words), np.nan)
@@ -84,7 +103,7 @@ def _check(replies: Sequence[ChatReply | ChatFailure]) -> None:
     """A few failures are abstentions; many are a server that cannot be used, and say so instead of labelling on."""
     demand_answers(replies, "label reads failed")
     masses = [r.reading.label_mass for r in replies if isinstance(r, ChatReply) and r.reading is not None]
-    if masses and (mean := float(np.mean(masses))) < LEAST_MEAN_MASS:
+    if len(masses) >= calibrate.LEAST_SAMPLE and (mean := float(np.mean(masses))) < LEAST_MEAN_MASS:
         raise EngineError(
             f"the model gave label words {mean:.1%} of its probability on average, wanted {LEAST_MEAN_MASS:.0%}",
             "use an instruct model, or label words that it would say (`word` in the task file)",

@@ -4,6 +4,7 @@ from prompts.replies.answers import Indices, Items, Label, Rationale, Refusal, S
 from prompts.replies.indices import parse_indices
 from prompts.replies.items import parse_items
 from prompts.replies.labels import parse_label, parse_rationale
+from prompts.replies.reasons import parse_reasons
 from prompts.replies.scores import parse_ranking, parse_scores
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "parse_label",
     "parse_ranking",
     "parse_rationale",
+    "parse_reasons",
     "parse_scores",
 ]

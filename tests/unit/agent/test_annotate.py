@@ -1,14 +1,17 @@
 """Labels from people and from the LLM: budgets, calibration, abstentions, and failures that are not answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from agent.annotate import AnnotatorSpec, Gold, Human, Llm, Route, Simulated, calibrate
+from agent.annotate.explain import explain
 from agent.annotate.human import SimulatedPeople
 from agent.domain import Annotation, Batch, Example, Pick
-from agent.errors import BadInput, EngineError, Waiting
+from agent.errors import BadInput, EngineError, PromptError, Waiting
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
-from agent.protocols import Bench, Columns, Response
+from agent.protocols import Bench, Columns, Demonstration, Response
 from agent.scripted import Scripted, ScriptedChat
 from tests.support.questions import TASK
 from tests.support.toy_runs import columns_of
@@ -179,7 +182,50 @@ def test_many_failures_are_the_servers_and_stop_the_run() -> None:
 
 def test_a_model_that_does_not_say_label_words_stops_the_run() -> None:
     with pytest.raises(EngineError, match=r"gave label words 3.0% of its probability on average, wanted 5%"):
-        Llm().annotate(batch("a", "b"), Bench(TASK, chat=says({}, p(0.6, mass=0.03))))
+        Llm().annotate(batch(*"abcdefghijklmnopqrst"), Bench(TASK, chat=says({}, p(0.6, mass=0.03))))
+
+
+def test_a_few_texts_that_get_no_label_word_say_nothing_of_the_model() -> None:
+    (only,) = Llm().annotate(batch("odd"), Bench(TASK, chat=says({}, p(0.6, mass=0.001))))
+    assert (only.answer.label, only.answer.label_mass) == (None, pytest.approx(0.001))
+
+
+def test_a_prior_that_is_known_spares_reading_the_sample_and_changes_nothing() -> None:
+    sample = columns_of(*[f"s{i}" for i in range(30)])
+    chat = says({"s1": p(0.9)}, p(0.7))
+    bench = Bench(TASK, chat=chat, sample=sample)
+    prior = Llm().prior(chat, bench)
+    assert prior is not None
+    assert prior.sum() == pytest.approx(1.0)
+    asked = len(chat.requests)
+    known = Llm().annotate(batch("a"), replace(bench, prior=prior))
+    assert len(chat.requests) == asked + 1
+    assert known == Llm().annotate(batch("a"), bench)
+    assert Llm().prior(chat, Bench(TASK, chat=chat)) is None
+    assert Llm(calibration="none").annotate(batch("a"), replace(bench, prior=prior))[0].answer.calibrated is None
+
+
+def test_demonstrations_stand_before_the_text_in_the_words_of_the_task() -> None:
+    chat = says({}, p(0.7))
+    shown = (Demonstration("glow over the hills", "sunny"), Demonstration("mud again", "rainy"))
+    Llm().annotate(batch("a"), Bench(TASK, chat=chat, demonstrations=shown))
+    turns = [(m.role, m.content) for m in chat.requests[0].messages]
+    assert [role for role, _ in turns] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert [text for role, text in turns if role == "assistant"] == ["positive", "negative"]
+    assert "mud again" in turns[3][1]
+
+
+def test_a_reason_is_asked_for_in_words_and_asked_again_where_there_is_none() -> None:
+    said = iter(["positive", "Reason: it praises the sun.\nLabel: positive", "no idea", "none", "nothing"])
+    chat = ScriptedChat(lambda request: next(said))
+    good, bad = (explain(columns_of(text), chat, Bench(TASK), "annotate/label", {})[0] for text in ("a", "b"))
+    assert good.value is not None
+    assert (good.value.label, good.value.reason) == ("positive", "it praises the sun.")
+    assert bad.value is None
+    assert "names no label" in bad.reason
+    assert "Reason: <one sentence>" in chat.requests[0].messages[0].content
+    with pytest.raises(PromptError, match="no slot 'rationale'"):
+        explain(columns_of("a"), chat, Bench(TASK), "judge/label", {})
 
 
 def test_an_empty_batch_and_a_missing_llm() -> None:
