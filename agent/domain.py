@@ -1,6 +1,7 @@
 """The nouns of the method. All are values: frozen, without undeclared fields, equal when their fields are equal."""
 
 from typing import Annotated, Any, Literal, cast
+from unicodedata import normalize
 
 from pydantic import Field, field_validator, model_validator
 
@@ -66,10 +67,13 @@ class Task(Frozen):
     def _distinct(cls, labels: tuple[LabelCard, ...]) -> tuple[LabelCard, ...]:
         if len(labels) < 2:
             raise ValueError(f"a task needs at least two labels, found {len(labels)}")
-        for what, values in (("name", [c.name for c in labels]), ("word", [c.word.casefold() for c in labels])):
-            twice = sorted({v for v in values if values.count(v) > 1})
+        for what, given in (("name", [c.name for c in labels]), ("word", [c.word for c in labels])):
+            folded = [" ".join(normalize("NFKC", value).casefold().split()) for value in given]
+            if "" in folded:
+                raise ValueError(f"a label has the blank {what} {given[folded.index('')]!r}")
+            twice = [value for value, plain in zip(given, folded, strict=True) if folded.count(plain) > 1]
             if twice:
-                raise ValueError(f"two labels have the same {what} {twice[0]!r}")
+                raise ValueError(f"two labels have the same {what} {' and '.join(map(repr, dict.fromkeys(twice)))}")
         return labels
 
     @property
@@ -200,7 +204,9 @@ class Round(Frozen):
     picked: int = 0
     filled: int = 0
     accepted: int = 0
+    """Generated texts that joined the pool."""
     rejected: int = 0
+    """Generated texts that a filter turned down. Those that passed, but were more than wanted, count in neither."""
 
 
 class Stop(Frozen):

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from agent.annotate.human import Gold, Human, Simulated
 from agent.domain import Annotation, Batch, Cost, Round, Stop
 from agent.errors import BadInput
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
@@ -30,6 +31,9 @@ class Labels(Frozen):
 
 
 Record = TypeVar("Record", Batch, Labels)
+
+PEOPLE = (Human, Simulated, Gold)
+"""Annotators that can label nothing once the budget is spent."""
 
 
 class Metered:
@@ -85,7 +89,7 @@ class Lab:
             self.bench = replace(self.bench, chat=self.meter)
 
     def query(self, step: Step, pool: Pool, student: Student | None, index: int) -> Batch:
-        """Line 1 and line 4. Never asks a person for more than the budget holds."""
+        """Line 1 and line 4. Where people alone label the batch, it is no larger than what the budget still holds."""
         ask = self._ask(step, pool, student, index)
         missing = _missing(ask, step.query.needs)
         if missing:
@@ -96,7 +100,7 @@ class Lab:
 
     def annotate(self, step: Step, batch: Batch, pool: Pool, index: int) -> Labels:
         """Line 5. Names the label that each new one supersedes."""
-        bench = replace(self.bench, round=index, left=self.spec.budget - pool.human_labels())
+        bench = replace(self.bench, round=index, left=self._left(pool))
         standing = {id_: a.id for id_, a in pool.standing().items()}
         labels: list[Annotation] = []
         for a in step.annotate.annotate(batch, bench):
@@ -143,6 +147,9 @@ class Lab:
         step = self.spec.recipe.step(len(history))
         if not len(pool.askable(again=step.again)):
             return Stop(rule="pool", reason="every text of the pool is labelled", numbers={"pool": float(len(pool))})
+        if isinstance(step.annotate, PEOPLE) and not self._left(pool):
+            numbers = {"human_labels": float(pool.human_labels()), "budget": float(self.spec.budget)}
+            return Stop(rule="budget", reason=f"all {self.spec.budget} labels of people are spent", numbers=numbers)
         return None
 
     def sum_up(self, index: int, batch: Batch, labels: Labels, pool: Pool, student: Student) -> Round:
@@ -152,6 +159,7 @@ class Lab:
         measures = {} if not len(p) else {"mean_entropy": _entropy(p), "mean_confidence": float(p.max(axis=1).mean())}
         machine = sum(a.provenance == "machine" for a in pool.standing().values())
         accepted = sum(pick.example.origin == "generated" for pick in batch.picks)
+        rejected = len({verdict.candidate for verdict in batch.verdicts if not verdict.accepted})
         return Round(
             index=index,
             sizes=pool.sizes(),
@@ -162,14 +170,14 @@ class Lab:
             picked=len(batch.picks),
             filled=sum(pick.filled for pick in batch.picks),
             accepted=accepted,
-            rejected=len(batch.candidates) - accepted,
+            rejected=rejected,
         )
 
     def _ask(self, step: Step, pool: Pool, student: Student | None, index: int) -> Query:
         rows = pool.askable(again=step.again)
         return Query(
             task=self.spec.task,
-            size=step.size,
+            size=min(step.size, self._left(pool)) if isinstance(step.annotate, PEOPLE) else step.size,
             candidates=pool.columns.take(rows),
             machine=pool.machine(rows),
             labelled=pool.labelled(),
@@ -186,15 +194,20 @@ class Lab:
         labelled = pool.labelled()
         if not len(labelled):
             raise BadInput("nothing is labelled yet, so nothing can be trained", "let the first step label something")
-        weighted = self.spec.recipe.clean.clean(labelled, self.bench)
+        bench = replace(self.bench, gold=None, people=None)  # what is learned from is in L, and nowhere else
+        weighted = self.spec.recipe.clean.clean(labelled, bench)
         start = self.spec.encoder.hash if self.spec.encoder else ""
         folder = None if self.students is None else self.students / _key(learner, weighted, self.spec, start)
         if folder is not None and folder.exists():
-            return learner.load(folder, self.spec.task, self.bench)
-        student = learner.fit(weighted, self.spec.task, self.bench, generator(self.spec.seed, "train"))
+            return learner.load(folder, self.spec.task, bench)
+        student = learner.fit(weighted, self.spec.task, bench, generator(self.spec.seed, "train"))
         if folder is not None:
             _keep(student, folder)
         return student
+
+    def _left(self, pool: Pool) -> int:
+        """People's labels that the budget still holds."""
+        return max(0, self.spec.budget - pool.human_labels())
 
     def _spent(self) -> tuple[Cost, tuple[str, ...]]:
         return (Cost(), ()) if self.meter is None else self.meter.take()

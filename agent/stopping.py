@@ -58,8 +58,8 @@ class Plateau(Combinable):
     """
 
     kind: Literal["plateau"] = "plateau"
-    measure: str = "validation_accuracy"
-    """A key of `Round.measures`; larger is better."""
+    measure: str = "mean_confidence"
+    """A key of `Round.measures`; larger is better. By default the student's mean confidence over U."""
     rounds: int = Field(default=3, ge=1)
     least_gain: float = Field(default=0.005, ge=0.0)
 

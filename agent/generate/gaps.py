@@ -67,7 +67,7 @@ def _gap(ask: Query, label: int, rows: Rows, doubt: Floats, about: str, shown: i
     certain = rows[confidence >= _CERTAIN]
     sure = certain[np.argsort(-doubt[certain], kind="stable")]
     rest = rows[np.argsort(-confidence, kind="stable")]
-    hardest = [*sure, *(r for r in rest if r not in set(sure))][:shown]
+    hardest = list(dict.fromkeys((*sure, *rest)))[:shown]
     examples = tuple(ask.candidates.example(int(r)) for r in hardest)
     return Gap(ask.task.names[label], about, examples, float(doubt[rows].mean()))
 

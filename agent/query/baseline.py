@@ -11,7 +11,7 @@ from prompts.messages import Frozen
 
 
 class Random(Frozen):
-    """The head of one random order: equal seeds choose alike in every arm, and a larger batch holds a smaller one."""
+    """The head of one random order: equal seeds and rounds choose alike, and a larger batch holds a smaller one."""
 
     kind: Literal["random"] = "random"
 

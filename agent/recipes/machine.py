@@ -7,7 +7,7 @@ from agent.stopping import Rounds
 from agent.students import FrozenLinear, LearnerSpec
 
 READS = 600
-"""Texts that the LLM labels. They are the first ones of the shuffled pool, so every recipe has the same."""
+"""Texts that the LLM labels: the first ones of the shuffled pool that no person has labelled before."""
 
 
 def machine_only(budget: int, learner: LearnerSpec, reads: int = READS) -> Recipe:

@@ -153,3 +153,16 @@ def test_the_pool_ends_a_run_whose_rule_would_not() -> None:
     assert outcome.stop.rule == "pool"
     assert outcome.history[-1].sizes["labelled"] == 20
     assert [r.picked for r in outcome.history] == [7, 7, 6]
+
+
+def test_the_budget_ends_a_run_whose_rule_would_not() -> None:
+    """The batch that would go beyond it is cut, and nobody is asked for nothing for ever."""
+    from agent.query import Random
+    from agent.recipe import Recipe, Step
+    from agent.stopping import Plateau
+
+    recipe = Recipe(name="on", steps=(Step(query=Random(), size=7),), stop=Plateau(rounds=50), learner=LEARNER)
+    outcome = toy_run(recipe, 40, 10)
+    assert outcome.stop.rule == "budget"
+    assert [len(batch.picks) for batch in outcome.batches] == [7, 3]
+    assert outcome.pool.human_labels() == 10
