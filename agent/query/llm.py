@@ -23,7 +23,7 @@ from agent.query.diversity import KCenter, KMeans
 from agent.query.uncertainty import Entropy, LeastConfidence, Margin
 from agent.wording import labels
 from prompts.messages import Frozen
-from prompts.replies import Refusal, parse_indices, parse_ranking, parse_scores
+from prompts.replies import Refusal, parse_indices, parse_ranking, parse_reasons, parse_scores
 from prompts.template import load
 
 Fallback = Annotated[
@@ -112,6 +112,8 @@ class LlmChoose(Frozen):
                 continue
             drawn.cost = reply.cost
             drawn.read(reply.text, ask, known.reply)
+            if self.slots.get("mode") == "explanation":
+                drawn.explain(reply.text)
 
     def _request(self, drawn: "Listing", ask: Query, weak: list[str]) -> ChatRequest:
         texts, b = ask.candidates, ask.candidates.texts_b
@@ -199,6 +201,14 @@ class Listing:
                 listed=len(self.rows),
             )
             for place in (self.ids.index(id_) for id_ in found.ids)
+        )
+
+    def explain(self, text: str) -> None:
+        """Gives each pick the line that the reply has about it."""
+        whys = parse_reasons(text, allowed=self.ids)
+        ids = [self.ids[pick.shown or 0] for pick in self.picks]
+        self.picks = tuple(
+            pick.model_copy(update={"why": whys.get(id_, "")}) for id_, pick in zip(ids, self.picks, strict=True)
         )
 
     def again(self, rng: np.random.Generator) -> "Listing":

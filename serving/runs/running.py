@@ -16,15 +16,14 @@ from agent.domain import Task
 from agent.errors import BadInput, StoreError, ThresherError, Waiting
 from agent.generate.filters import digest
 from agent.protocols import Columns
-from agent.recipe import Recipe
 from agent.recipes import RECIPES
 from agent.students import Bert, LearnerSpec, TfidfSvm
 from evaluation.records import Arm, Role
 from evaluation.records import Cell as CellRecord
 from evaluation.split import SplitReport
-from prompts.template import load
 from serving.connect import Served, Setting
 from serving.models.resolve import Loaded
+from serving.roles.fingerprints import fingerprints
 from serving.runs import beside, outputs, wiring
 from serving.runs.job import Job, JobArm, People
 from serving.runs.people import FilePeople
@@ -75,6 +74,7 @@ def check(wish: Wish) -> None:
     if wish.recipe not in RECIPES:
         raise BadInput(f"there is no recipe {wish.recipe!r}", f"known: {', '.join(RECIPES)}")
     _reads(wish)
+    _pairs(wish)
     unknown = [name for name in wish.students if name not in LEARNERS]
     if unknown:
         raise BadInput(f"there is no student {unknown[0]!r}", f"known: {', '.join(LEARNERS)}")
@@ -104,6 +104,14 @@ def _inputs_of(table: Table) -> Iterator[tuple[str, str]]:
     columns = table.columns
     for i, id_ in enumerate(columns.ids):
         yield id_, columns.texts[i] + (f" {columns.texts_b[i]}" if columns.texts_b else "")
+
+
+def _pairs(wish: Wish) -> None:
+    names = [name for name, _, _ in COMPARED] if wish.compare else [wish.recipe]
+    steps = (step for name in names for step in RECIPES[name](wish.budget, Bert(), wish.reads).steps)
+    if wish.table.columns.texts_b is not None and any(step.query.kind == "generate" for step in steps):
+        what = f"the recipe {names[0]!r} writes single texts, and {wish.table.path} holds pairs"
+        raise BadInput(what, "take a recipe without generation, such as random-and-machine")
 
 
 def _reads(wish: Wish) -> None:
@@ -158,25 +166,6 @@ def plan(wish: Wish, served: Served | None, encoder: Loaded) -> Job:
         encoder=wiring.used(encoder),
         prompts=tuple(sorted({p for each in arms for p in fingerprints(each.recipe)})),
     )
-
-
-def fingerprints(recipe: Recipe) -> set[str]:
-    """`id@version#hash` of each prompt that a recipe may use."""
-    found: set[str] = set()
-
-    def visit(value: object) -> None:
-        if isinstance(value, dict):
-            prompt, slots = value.get("prompt"), value.get("slots")
-            if isinstance(prompt, str) and isinstance(slots, dict):
-                found.add(load(prompt).fingerprint(slots))
-            for inner in value.values():
-                visit(inner)
-        elif isinstance(value, list | tuple):
-            for inner in value:
-                visit(inner)
-
-    visit(recipe.model_dump())
-    return found
 
 
 def asks_llm(wish: Wish) -> bool:

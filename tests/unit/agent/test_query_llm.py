@@ -200,3 +200,15 @@ def test_a_list_that_was_answered_stands_though_nobody_answers_when_it_is_asked_
     batch = LlmChoose().query(ask)
     assert [pick.filled for pick in batch.picks] == [False, True, True, True]
     assert batch.notes["failed"] == 1.0
+
+
+def test_a_prompt_that_wants_reasons_gives_each_pick_its_own() -> None:
+    def answer(request: ChatRequest) -> Scripted:
+        ids = list(shown(request))
+        return "\n".join([*(f"{id_}: line about {id_}" for id_ in ids), "Selected: " + ", ".join(ids[:4])])
+
+    ask, chat = asking(answer, n=40, size=4)
+    batch = LlmChoose(slots={"mode": "explanation"}).query(ask)
+    ids = list(shown(chat.requests[0]))
+    assert [p.why for p in batch.picks] == [f"line about {id_}" for id_ in ids[:4]]
+    assert {p.why for p in LlmChoose().query(asking(answer, n=40, size=4)[0]).picks} == {""}

@@ -1,0 +1,33 @@
+"""Which prompts a component may use, found in its own description."""
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel
+
+from agent.errors import BadInput
+from prompts.errors import PromptError
+from prompts.template import load
+
+
+def fingerprints(spec: BaseModel) -> frozenset[str]:
+    """`id@version#hash` of each prompt with its slots, wherever in the description it stands.
+
+    Raises:
+        BadInput: a prompt, slot or filling that there is not.
+    """
+    try:
+        return frozenset(load(prompt).fingerprint(slots) for prompt, slots in _named(spec.model_dump()))
+    except PromptError as error:
+        raise BadInput(error.what, error.hint) from error
+
+
+def _named(value: object) -> Iterator[tuple[str, dict[str, str]]]:
+    if isinstance(value, dict):
+        prompt, slots = value.get("prompt"), value.get("slots")
+        if isinstance(prompt, str) and isinstance(slots, dict):
+            yield prompt, slots
+        for inner in value.values():
+            yield from _named(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _named(inner)
