@@ -25,6 +25,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
+def words(text: str) -> int:
+    """How many words a text has; of scripts that set no blanks between them, two characters count as one."""
+    dense = sum("\u3040" <= c <= "\u30ff" or "\u3400" <= c <= "\u9fff" or "\u0e00" <= c <= "\u0eff" for c in text)
+    return max(len(text.split()), dense // 2)
+
+
 class Length(Frozen):
     """Rejects what is too short or too long to be one example."""
 
@@ -34,12 +40,12 @@ class Length(Frozen):
 
     def judge(self, candidates: Sequence[Candidate], ask: Query) -> tuple[Verdict, ...]:
         del ask
-        return tuple(self._one(c, len(c.example.text.split())) for c in candidates)
+        return tuple(self._one(c, words(c.example.text)) for c in candidates)
 
-    def _one(self, candidate: Candidate, words: int) -> Verdict:
-        fits = self.least_words <= words <= self.most_words
-        reason = "" if fits else f"{words} words, wanted {self.least_words} to {self.most_words}"
-        return _verdict(candidate, self.kind, fits, reason, {"words": float(words)})
+    def _one(self, candidate: Candidate, found: int) -> Verdict:
+        fits = self.least_words <= found <= self.most_words
+        reason = "" if fits else f"{found} words, wanted {self.least_words} to {self.most_words}"
+        return _verdict(candidate, self.kind, fits, reason, {"words": float(found)})
 
 
 class Duplicate(Frozen):

@@ -6,16 +6,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from agent.ask import ask_all, demand_answers
+from agent.ask import Answer, ask_all, demand_answers
 from agent.domain import Batch, Candidate, Example, Pick
 from agent.errors import BadInput
-from agent.exchange import ChatRequest
+from agent.exchange import ChatReply, ChatRequest
 from agent.generate import gaps
 from agent.generate.filters import Confirm, Duplicate, FilterSpec, Length, NearFence, sift
 from agent.protocols import Gap, Need, Query
 from agent.wording import labels
 from prompts.messages import Frozen
-from prompts.replies import parse_items
+from prompts.replies import Items, parse_items
 from prompts.template import load
 
 
@@ -52,6 +52,8 @@ class Generate(Frozen):
 
     def query(self, ask: Query) -> Batch:
         """At most `ask.size` accepted texts, in the order of the gaps; all candidates and verdicts beside them."""
+        if ask.candidates.texts_b is not None:
+            raise BadInput("generation writes single texts, and this pool holds pairs", "take a recipe without it")
         places = gaps.find(ask, self.clusters, self.gaps, 4 * self.shown)
         candidates, notes = self.write(places, ask)
         accepted, verdicts = sift(candidates, self.filters, ask)
@@ -69,10 +71,11 @@ class Generate(Frozen):
         requests = [self._request(place, ask, i) for i, place in enumerate(places)]
         answers = ask_all(ask.chat, requests, lambda text: parse_items(text, wanted=self.each))
         demand_answers([answer.replies[-1] for answer in answers], "texts were not written")
+        prefix = _free(f"g{ask.round}", ask)
         candidates = tuple(
-            self._candidate(text, place, f"g{ask.round}-{i}-{n}", ask)
+            self._candidate(text, place, f"{prefix}-{i}-{n}", ask)
             for i, (place, answer) in enumerate(zip(places, answers, strict=True))
-            for n, text in enumerate(() if answer.value is None else answer.value.items)
+            for n, text in enumerate(_whole(answer))
         )
         refused = sum(answer.value is None for answer in answers)
         return candidates, {"requests": float(len(requests)), "refused": float(refused)}
@@ -108,3 +111,20 @@ class Generate(Frozen):
     def _by(self, ask: Query) -> str:
         assert ask.chat is not None
         return f"llm:{ask.chat.name}@{load(self.prompt).fingerprint(self.slots)}"
+
+
+def _whole(answer: Answer[Items]) -> tuple[str, ...]:
+    """The texts that were written to their end: where the token limit cut the reply off, not the last one."""
+    if answer.value is None:
+        return ()
+    last = answer.replies[-1]
+    cut = isinstance(last, ChatReply) and last.finish == "length"
+    return answer.value.items[:-1] if cut else answer.value.items
+
+
+def _free(prefix: str, ask: Query) -> str:
+    """A start of ids that no text of the run has."""
+    known = (*ask.candidates.ids, *ask.labelled.columns.ids)
+    while any(id_.startswith(f"{prefix}-") for id_ in known):
+        prefix = f"{prefix}x"
+    return prefix

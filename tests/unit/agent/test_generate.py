@@ -1,17 +1,19 @@
 """The generator: where it writes, what it asks, and that it keeps what passed."""
 
+import dataclasses
+
 import pytest
 
 from agent.errors import BadInput
 from agent.exchange import ChatReply, ChatRequest
 from agent.generate import Generate, Length
+from agent.generate.filters import words
+from agent.protocols import Columns
 from agent.scripted import Scripted, ScriptedChat
 from tests.support.questions import question, toy_answer
 
 
 def with_chat(say: object, **fields: object) -> object:
-    import dataclasses
-
     return dataclasses.replace(question(**fields), chat=ScriptedChat(say))
 
 
@@ -76,3 +78,36 @@ def test_without_an_llm_nothing_is_written() -> None:
     ask = question(having=("student", "embeddings"))
     with pytest.raises(BadInput, match="generation asks an LLM"):
         Generate().query(ask)
+
+
+def test_a_text_that_the_token_limit_cut_off_is_no_candidate() -> None:
+    def cut(request: ChatRequest) -> Scripted:
+        if request.read:
+            return toy_answer(request)
+        return ChatReply(text="1. a long sentence about mild weather\n2. another one that sto", finish="length")
+
+    batch = PLAIN.query(with_chat(cut, size=100))
+    assert {c.example.text for c in batch.candidates} == {"a long sentence about mild weather"}
+
+
+def test_ids_of_written_texts_keep_out_of_the_way_of_the_users() -> None:
+    ask = with_chat(writes, size=100)
+    taken = Columns(["g0-0-0", *list(ask.candidates.ids)[1:]], ask.candidates.texts)
+    batch = PLAIN.query(dataclasses.replace(ask, candidates=taken))
+    assert batch.candidates
+    assert not {c.example.id for c in batch.candidates} & set(taken.ids)
+
+
+def test_pairs_are_refused_before_anything_is_asked() -> None:
+    ask = with_chat(writes, size=10)
+    pairs = dataclasses.replace(ask.candidates, texts_b=ask.candidates.texts)
+    with pytest.raises(BadInput, match="this pool holds pairs"):
+        PLAIN.query(dataclasses.replace(ask, candidates=pairs))
+    assert ask.chat.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("a fine film", 3), ("这部电影非常好看我很喜欢", 6), ("หนังเรื่องนี้ดีมาก", 9), ("…", 1), ("", 0)]
+)
+def test_words_are_counted_in_scripts_without_blanks_too(text: str, count: int) -> None:
+    assert words(text) == count
