@@ -1,6 +1,7 @@
 """The main job's own decisions: what it refuses at once, what it plans, what it keeps of the input."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,11 @@ def part_of(table: Table, n: int) -> Table:
     return Table(columns, {id_: table.gold[id_] for id_ in columns.ids}, Path("part.csv"))
 
 
+def paired(n: int) -> Table:
+    table = toy_table(n)
+    return Table(replace(table.columns, texts_b=table.columns.texts), table.gold, table.path)
+
+
 REFUSED = {
     "budget": ({"budget": 41}, "the budget of 41 labels is larger than the pool of 40 texts; ask for less"),
     "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'; known: agent, random"),
@@ -71,6 +77,7 @@ REFUSED = {
     "one class": ({"table": one_class(), "simulate": True}, "every text in one.csv is labelled 'sunny'; give texts of"),
     "one-class test": ({"test": one_class()}, "every text in one.csv is labelled 'sunny'"),
     "no gold": ({"table": toy_table(40, gold=False), "simulate": True}, "40 of 40 texts in toy.csv have no label"),
+    "pairs": ({"table": paired(40)}, "the recipe 'agent' writes single texts, and toy.csv holds pairs; take a recipe"),
     "shared texts": ({"test": part_of(toy_table(40), 9)}, "9 of 9 texts in part.csv stand in toy.csv too, the first"),
     "no test gold": ({"test": toy_table(5, gold=False)}, "5 of 5 texts in toy.csv have no label; fill the test file"),
     "no reads": ({"reads": 0}, "the LLM is to label 0 texts, too few for 8 labels of people; give --reads 3 or more"),
