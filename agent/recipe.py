@@ -63,6 +63,8 @@ class RunSpec(Frozen):
     """All that decides what a run does. Stored before anything runs; equal specs are one run."""
 
     schema_number: Literal[1] = SCHEMA
+    program: str = ""
+    """Version of the program that runs it."""
     recipe: Recipe
     task: Task
     data: str

@@ -46,6 +46,8 @@ class Job(Frozen):
     """A run of the first arm, with whatever it is compared with."""
 
     schema_number: Literal[1] = 1
+    program: str = ""
+    """Version of this program: what another one would do is another run."""
     task: Task
     data: str
     """SHA-256 of the pool: ids, texts and labels."""
@@ -94,6 +96,7 @@ class Job(Frozen):
         """The specification of one cell."""
         recipe = next(each.recipe for each in self.arms if each.arm.name == cell.arm)
         return RunSpec(
+            program=self.program,
             recipe=recipe.model_copy(update={"learner": self.learners[cell.learner]}),
             task=self.task,
             data=f"{self.data}:{self.test}",

@@ -150,6 +150,7 @@ def plan(wish: Wish, served: Served | None, encoder: Loaded) -> Job:
         for name, role, title in named
     )
     return Job(
+        program=outputs.thresher_version(),
         task=wish.task,
         data=wish.table.digest,
         test=wish.test.digest if wish.test else "",
