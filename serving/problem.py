@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from agent.errors import BadInput, EngineError, StoreError, ThresherError, Waiting
+from agent.errors import BadInput, EngineError, PromptError, StoreError, ThresherError, Waiting
 
 MEDIA = "application/problem+json"
 
@@ -82,7 +82,7 @@ def _status(error: ThresherError) -> int:
     match error:
         case Refused():
             return error.status
-        case BadInput():
+        case BadInput() | PromptError():
             return 422
         case EngineError() | StoreError():
             return 503

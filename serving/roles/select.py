@@ -28,9 +28,7 @@ class SelectHead(Frozen):
     k: int = Field(ge=1, le=10_000, description="How many are wanted.")
     prompt: str = Field(default="", description="Id of a selection prompt; the selector's own where empty.")
     slots: dict[str, str] = Field(default={}, description="Fillings of its slots; `mode: explanation` gives reasons.")
-    strategy: Chooser | None = Field(
-        default=None, description="Instead of a prompt: any strategy that chooses."
-    )
+    strategy: Chooser | None = Field(default=None, description="Instead of a prompt: any strategy that chooses.")
     labelled: tuple[LabelledText, ...] = Field(default=(), description="What is labelled already, oldest first.")
     seed: int = Field(default=0, ge=0, description="Of the order of the lists and of every random choice.")
 
