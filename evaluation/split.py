@@ -1,9 +1,11 @@
 """Cleaning and splitting: no copies, nothing of the test part in the pool, and a count of everything taken out."""
 
+import hashlib
 import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +17,9 @@ from prompts.messages import Frozen
 NEAR = 0.8
 """Jaccard similarity of two texts' word sets from which they count as copies of one another."""
 
+Part = Literal["development", "release"]
+DEVELOPMENT_TENTHS = 4
+
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -23,6 +28,10 @@ class SplitReport(Frozen):
 
     source: int
     """Rows read."""
+    part: str = ""
+    """Which part of the groups was used; empty: all."""
+    other_part: int = 0
+    """Left out because their group belongs to the other part."""
     contradictory: int = 0
     """Taken out because the same text bears different labels."""
     exact: int = 0
@@ -49,18 +58,33 @@ class Split(Frozen):
     report: SplitReport
 
 
-def split(card: DataCard, rows: Sequence[Row], *, pool: int = 1000, test: int = 1000, seed: int = 0) -> Split:
+def part_of(row: Row) -> Part:
+    """By a hash of the row's group (of its text where it has none): four tenths are for development, for good."""
+    digest = hashlib.sha256(_group(row).encode()).digest()
+    return "development" if digest[0] % 10 < DEVELOPMENT_TENTHS else "release"
+
+
+def split(
+    card: DataCard,
+    rows: Sequence[Row],
+    *,
+    pool: int = 1000,
+    test: int = 1000,
+    seed: int = 0,
+    part: Part | None = None,
+) -> Split:
     """Draws a test part and a pool that share no text, no near copy of a text and no group.
 
-    Rows are cleaned first: contradictory texts, copies and near copies go. Then whole groups are drawn at random for
-    the test part until it holds enough rows; both parts are sampled down to the sizes asked for. Label shares are
-    the data's own.
+    Only rows of the named part are used (of both where it is None): what prompts, thresholds and sizes are chosen on is
+    `development`, what results are reported on is `release`. Rows are cleaned first: contradictory texts, copies and
+    near copies go. Then whole groups are drawn at random for the test part until it holds enough rows; both parts are
+    sampled down to the sizes asked for. Label shares are the data's own.
 
     Raises:
         BadInput: too few rows are left for the sizes asked for.
     """
     rng = np.random.default_rng(seed)
-    clean, report = deduplicate(rows)
+    clean, report = deduplicate([row for row in rows if part is None or part_of(row) == part])
     chosen = _groups(clean, test, rng)
     tested = _sample([row for row in clean if _group(row) in chosen], test, rng)
     rest, leaks = guard([row for row in clean if _group(row) not in chosen], tested)
@@ -71,7 +95,8 @@ def split(card: DataCard, rows: Sequence[Row], *, pool: int = 1000, test: int = 
             "ask for less",
         )
     pooled = _sample(rest, pool, rng)
-    found = {"pool": pool, "test": test, "pool_labels": _count(pooled), "test_labels": _count(tested), "seed": seed}
+    found = {"pool": pool, "test": test, "pool_labels": _count(pooled), "test_labels": _count(tested)}
+    found |= {"seed": seed, "part": part or "", "other_part": len(rows) - report.source, "source": len(rows)}
     return Split(pool=pooled, test=tested, report=report.model_copy(update={**leaks, **found}))
 
 

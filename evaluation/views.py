@@ -216,8 +216,10 @@ def _data(comparison: Comparison) -> list[tuple[str, str]]:
 def split_rows(split: SplitReport) -> list[tuple[str, str]]:
     """What cleaning and splitting did, as pairs of words."""
     leaks = f"{split.leaked_text:,} for their text, {split.leaked_group:,} for their group"
+    part = f"{split.part}; {split.other_part:,} rows belong to the other part" if split.part else "all rows"
     return [
         ("rows read", f"{split.source:,}"),
+        ("part used", part),
         ("taken out", f"{split.exact:,} copies, {split.near:,} near copies, {split.contradictory:,} contradictory"),
         ("taken out of the pool to guard the test set", leaks),
         ("pool", f"{split.pool:,} ({_counts(split.pool_labels)})"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agent.errors import BadInput
 from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.datasets import Row
-from evaluation.split import deduplicate, fold, guard, split
+from evaluation.split import deduplicate, fold, guard, part_of, split
 
 WORDS = ["a", "quiet", "film", "about", "one", "long", "winter", "that", "nobody", "forgets"]
 
@@ -114,3 +114,14 @@ def test_the_same_seed_gives_the_same_split_and_another_one_another():
 def test_sizes_that_the_data_cannot_give_are_refused():
     with pytest.raises(BadInput, match=r"30 rows after cleaning.*pool of 40"):
         split(ROTTEN_TOMATOES, many(films=6, each=5), pool=40, test=10)
+
+
+def test_development_and_release_share_no_film_and_cover_all():
+    rows = many(films=40, each=4)
+    parts = [split(ROTTEN_TOMATOES, rows, pool=6, test=6, part=part) for part in ("development", "release")]
+    films = [{each.group for each in (*made.pool, *made.test)} for made in parts]
+    assert not films[0] & films[1]
+    for made in parts:
+        assert made.report.source == len(rows)
+        assert {part_of(each) for each in (*made.pool, *made.test)} == {made.report.part}
+    assert sum(made.report.other_part for made in parts) == len(rows)
