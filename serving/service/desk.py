@@ -12,6 +12,7 @@ from serving.database import open_database
 from serving.llm.ledger import LedgeredChat
 from serving.problem import Refused
 from serving.runs import wiring
+from serving.runs.data import DataSets
 from serving.runs.store import Store
 from serving.service.encoding import Encoding
 from serving.settings import Settings
@@ -24,6 +25,7 @@ class Desk:
         self.settings = settings
         self.database: Engine = open_database(settings.database or settings.home / "thresher.db")
         self.store = Store(self.database)
+        self.data = DataSets(self.database)
         self.llm = Llm(settings, self.store)
         self.encoding = Encoding(settings)
 
