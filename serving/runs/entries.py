@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.errors import BadInput
-from serving.runs.formats import Row, bounded, short
+from serving.runs.formats import MOST_CHARACTERS, Row, bounded, short
 
 MOST_OF_AN_ID = 400
 """Characters. Longer ones fit no index of a database."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=str)
 
 
 class Entry(NamedTuple):
@@ -80,19 +82,20 @@ class Entries:
         column = column or self._names.id
         value = row.get(column)
         text = "" if value is None else str(value)
-        where = f"{self._where} row {n}: column {column!r}"
         if not text.strip():
-            raise BadInput(f"{where} is empty", "give every text an id, or leave the column out")
+            raise BadInput(self._at(n, column, "is empty"), "give every text an id, or leave the column out")
         if len(text) > MOST_OF_AN_ID:
-            raise BadInput(f"{where} is {len(text):,} characters long", f"keep ids under {MOST_OF_AN_ID}")
+            what = self._at(n, column, f"is {len(text):,} characters long")
+            raise BadInput(what, f"keep ids under {MOST_OF_AN_ID}")
         return self._writable(n, column, text)
 
     def _cell(self, n: int, row: Row, column: str) -> str:
         value = row.get(column)
         if not isinstance(value, str) or not value.strip():
-            what = f"{self._where} row {n}: column {column!r} is {short(value)}, no text"
+            what = self._at(n, column, f"is {short(value)}, no text")
             raise BadInput(what, "fill it or take the row out")
-        bounded(f"{self._where} row {n}", value)
+        if len(value) > MOST_CHARACTERS:
+            bounded(f"{self._where} row {n}", value)
         return self._writable(n, column, value)
 
     def _label(self, n: int, row: Row) -> str:
@@ -107,21 +110,23 @@ class Entries:
 
     def _writable(self, n: int, column: str, text: str) -> str:
         """Half of a surrogate pair, which JSON can spell, and a zero byte cannot be written everywhere."""
-        where = f"{self._where} row {n}: column {column!r}"
         if "\0" in text:
-            raise BadInput(f"{where} holds '\\x00', no character of a text", "take it out")
+            raise BadInput(self._at(n, column, "holds '\\x00', no character of a text"), "take it out")
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            what = f"{where} holds {text[error.start]!r}, half a character"
+            what = self._at(n, column, f"holds {text[error.start]!r}, half a character")
             raise BadInput(what, "save the file as UTF-8 again from its source") from error
         return text
+
+    def _at(self, n: int, column: str, what: str) -> str:
+        return f"{self._where} row {n}: column {column!r} {what}"
 
 
 def _json(values: Mapping[str, object]) -> str:
     """As JSON that every reader takes: NaN and infinity become null, what JSON does not know becomes a string."""
     try:
-        return json.dumps(values, ensure_ascii=False, allow_nan=False, default=str)
+        return _ENCODER.encode(values)
     except ValueError:
         plain = json.loads(json.dumps(values, default=str), parse_constant=lambda _name: None)
         return json.dumps(plain, ensure_ascii=False)
