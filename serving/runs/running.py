@@ -136,8 +136,8 @@ def _labelled(what: str, table: Table) -> None:
         )
 
 
-def plan(wish: Wish, served: Served | None, encoder: Loaded) -> Job:
-    """The job that a wish amounts to."""
+def plan(wish: Wish, served: Served | None, encoder: Loaded | None) -> Job:
+    """The job that a wish amounts to; without models for a forecast only."""
     named: tuple[tuple[str, Role, str], ...] = COMPARED if wish.compare else ((wish.recipe, "agent", wish.recipe),)
     # The cells of a comparison share the cores (`serving.runs.beside`): one thread each, whatever the machine.
     named_learners = (LEARNERS[name] for name in wish.students)
@@ -164,7 +164,7 @@ def plan(wish: Wish, served: Served | None, encoder: Loaded) -> Job:
         seeds=tuple(range(wish.seeds)),
         people=People(kind="simulated" if wish.simulate else "file", noise=wish.noise),
         llm=wiring.used(served) if served else None,
-        encoder=wiring.used(encoder),
+        encoder=wiring.used(encoder) if encoder else None,
         prompts=tuple(sorted({p for each in arms for p in fingerprints(each.recipe)})),
     )
 
