@@ -145,6 +145,8 @@ class Batch(Frozen):
     verdicts: tuple[Verdict, ...] = ()
     asked: tuple[str, ...] = ()
     """Digests of the LLM requests that choosing it was the first of its run to make."""
+    struck: tuple[Pick, ...] = ()
+    """Picks that an expert took out before anybody labelled them, with his reason as `why`."""
 
     @property
     def generated(self) -> tuple[Example, ...]:
@@ -183,7 +185,8 @@ class Annotation(Frozen):
     by: str
     """`human:NAME`, `llm:MODEL@PROMPT#HASH` or `student:RUN`."""
     provenance: Provenance
-    use: Literal["train", "audit"] = "train"
+    use: Literal["train", "audit", "discard"] = "train"
+    """`discard`: the text is none for this task, and leaves the pool."""
     why: str = ""
     cost: Cost = Cost()
     supersedes: str | None = None
@@ -202,6 +205,8 @@ class Round(Frozen):
     cost: Cost = Cost()
     """Spent in this round."""
     picked: int = 0
+    struck: int = 0
+    """Picks that an expert took out; `picked` does not count them."""
     filled: int = 0
     accepted: int = 0
     """Generated texts that joined the pool."""

@@ -14,7 +14,7 @@ from agent.domain import Annotation, Batch, Cost, Round, Stop
 from agent.errors import BadInput
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.pool import Pool
-from agent.protocols import Bench, ChatModel, Fence, Floats, Query, Student, Weighted
+from agent.protocols import Bench, ChatModel, Experts, Fence, Floats, Journal, Query, Student, Weighted
 from agent.recipe import RunSpec, Step
 from agent.seeds import generator
 from agent.students import LearnerSpec
@@ -81,6 +81,8 @@ class Lab:
     """Called after each training that a reader of the learning curve may look at."""
     show: Callable[[Batch], None] | None = None
     """Called with each batch, before anybody labels it."""
+    experts: Experts | None = None
+    """Who looks over the LLM's picks before they are labelled; None: nobody."""
     meter: Metered | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -98,10 +100,29 @@ class Lab:
         cost, asked = self._spent()
         return batch.model_copy(update={"cost": cost, "asked": asked})
 
+    def vet(self, journal: Journal, batch: Batch, index: int) -> Batch:
+        """Between lines 4 and 5: what experts leave of the LLM's picks, recorded as a step; the batch where none look.
+
+        A struck pick stays in U and costs no label of the budget.
+        """
+        experts, chosen = self.experts, [p for p in batch.picks if p.shown is not None]
+        if experts is None or not chosen:
+            return batch
+
+        def looked() -> Batch:
+            why = experts.struck(chosen, index)
+            struck = tuple(p.model_copy(update={"why": why[p.example.id]}) for p in chosen if p.example.id in why)
+            kept = tuple(p for p in batch.picks if p.example.id not in why)
+            return batch.model_copy(update={"picks": kept, "struck": struck})
+
+        return journal.step(f"{index}/picks", Batch, looked)
+
     def annotate(self, step: Step, batch: Batch, pool: Pool, index: int) -> Labels:
         """Line 5. Names the label that each new one supersedes."""
-        bench = replace(self.bench, round=index, left=self._left(pool))
-        standing = {id_: a.id for id_, a in pool.standing().items()}
+        known = pool.standing()
+        suggested = {id_: a for id_, a in known.items() if a.provenance == "machine" and a.answer.label is not None}
+        bench = replace(self.bench, round=index, left=self._left(pool), suggested=suggested)
+        standing = {id_: a.id for id_, a in known.items()}
         labels: list[Annotation] = []
         for a in step.annotate.annotate(batch, bench):
             labels.append(a.model_copy(update={"supersedes": standing.get(a.example)}))
@@ -142,15 +163,22 @@ class Lab:
         if (stop := self.spec.recipe.stop.check(history)) is not None:
             return stop
         last, repeats = history[-1], len(history) >= len(self.spec.recipe.steps)
-        if repeats and len(history) > 1 and last.picked == 0:  # a step that is not the last one leaves it to the next
+        # A step that is not the last one leaves it to the next.
+        if repeats and len(history) > 1 and last.picked + last.struck == 0:
             return Stop(rule="nothing", reason=f"round {last.index} found nothing more to choose")
         step = self.spec.recipe.step(len(history))
         if not len(pool.askable(again=step.again)):
             return Stop(rule="pool", reason="every text of the pool is labelled", numbers={"pool": float(len(pool))})
-        if isinstance(step.annotate, PEOPLE) and not self._left(pool):
-            numbers = {"human_labels": float(pool.human_labels()), "budget": float(self.spec.budget)}
-            return Stop(rule="budget", reason=f"all {self.spec.budget} labels of people are spent", numbers=numbers)
-        return None
+        return self._spent_up(step, pool)
+
+    def _spent_up(self, step: Step, pool: Pool) -> Stop | None:
+        if not isinstance(step.annotate, PEOPLE) or self._payable(step, pool):
+            return None
+        budget, left = self.spec.budget, self._left(pool)
+        numbers = {"human_labels": float(pool.human_labels()), "budget": float(budget)}
+        reason = f"the {left} labels of people that are left do not pay for {self.bench.overlap} answers to a text"
+        reason = reason if left else f"all {budget} labels of people are spent"
+        return Stop(rule="budget", reason=reason, numbers=numbers)
 
     def sum_up(self, index: int, batch: Batch, labels: Labels, pool: Pool, student: Student) -> Round:
         """What the round came to; measures are taken over U, never over a test set."""
@@ -168,6 +196,7 @@ class Lab:
             measures=measures,
             cost=batch.cost + labels.cost,
             picked=len(batch.picks),
+            struck=len(batch.struck),
             filled=sum(pick.filled for pick in batch.picks),
             accepted=accepted,
             rejected=rejected,
@@ -177,7 +206,7 @@ class Lab:
         rows = pool.askable(again=step.again)
         return Query(
             task=self.spec.task,
-            size=min(step.size, self._left(pool)) if isinstance(step.annotate, PEOPLE) else step.size,
+            size=min(step.size, self._payable(step, pool)) if isinstance(step.annotate, PEOPLE) else step.size,
             candidates=pool.columns.take(rows),
             machine=pool.machine(rows),
             labelled=pool.labelled(),
@@ -208,6 +237,10 @@ class Lab:
     def _left(self, pool: Pool) -> int:
         """People's labels that the budget still holds."""
         return max(0, self.spec.budget - pool.human_labels())
+
+    def _payable(self, step: Step, pool: Pool) -> int:
+        """Texts that people can label before the budget is spent; all that are asked of one are paid for."""
+        return self._left(pool) // (self.bench.overlap if isinstance(step.annotate, Human) else 1)
 
     def _spent(self) -> tuple[Cost, tuple[str, ...]]:
         return (Cost(), ()) if self.meter is None else self.meter.take()

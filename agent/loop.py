@@ -31,6 +31,7 @@ def learn(spec: RunSpec, pool: Pool, lab: Lab, journal: Journal) -> Outcome:
 
     # 1: L_init, U ← Initialize(U, M)
     batch = lab.note(journal.step("0/query", Batch, partial(lab.query, recipe.step(0), pool, None, 0)))
+    batch = lab.vet(journal, batch, 0)
     labels = lab.note(journal.step("0/annotate", Labels, partial(lab.annotate, recipe.step(0), batch, pool, 0)))
     pool = pool.admit(batch.generated).label(labels.annotations)
     # 2: f ← Train(L_init)
@@ -44,6 +45,7 @@ def learn(spec: RunSpec, pool: Pool, lab: Lab, journal: Journal) -> Outcome:
         step = recipe.step(index)
         # 4: x ← Query(f, U, M)
         batch = lab.note(journal.step(f"{index}/query", Batch, partial(lab.query, step, pool, student, index)))
+        batch = lab.vet(journal, batch, index)
         # 5: (x, y) ← Annotate(x, M)
         labels = lab.note(journal.step(f"{index}/annotate", Labels, partial(lab.annotate, step, batch, pool, index)))
         # 6: U ← U \ {x}, L ← L ∪ {(x, y)}

@@ -128,6 +128,8 @@ class Pool:
 
 
 def _status_after(a: Annotation) -> Status:
+    if a.use == "discard":
+        return "discarded"
     if a.answer.label is None:
         return "abstained"
     return "audit" if a.use == "audit" else "labelled"

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import Annotation, Batch, Candidate, Example, Round, Stop, Task, Verdict
+from agent.domain import Annotation, Batch, Candidate, Example, Pick, Round, Stop, Task, Verdict
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 
 T = TypeVar("T")
@@ -137,18 +137,42 @@ class Query:
 
 @dataclass(frozen=True)
 class Response:
-    """A person's answer. `label` None: the person could not decide."""
+    """What people said of one example. `label` None: they could not decide, or not agree."""
 
     label: str | None
     seconds: float = 0.0
     name: str = "person"
+    confirmed: bool = False
+    """True where they were shown the machine's label and agreed with it."""
+    labels: int = 1
+    """Labels of the budget that it cost; 0 for the correction of an answer that was paid before."""
+    discard: bool = False
+    """True where the text is none for this task, and leaves the pool. `label` is None then."""
+    why: str = ""
+    given: tuple["Response", ...] = ()
+    """The answers that this one was made of, where several people were asked."""
 
 
 class People(Protocol):
     """Where answers of people come from: a file that was filled in, a review queue, or a simulation."""
 
-    def answers(self, examples: Sequence[Example], index: int) -> Mapping[str, Response]:
-        """By example id, for round `index`. Raises `agent.errors.Waiting` while any of them is unanswered."""
+    def answers(
+        self, examples: Sequence[Example], index: int, suggested: Mapping[str, Annotation]
+    ) -> Mapping[str, Response]:
+        """By example id, for round `index`; `suggested` holds the machine's labels that people may be shown.
+
+        May hold corrections too: answers to examples of earlier rounds that changed since they were read, at no cost.
+        Raises `agent.errors.Waiting` while any of the examples is unanswered.
+        """
+        ...
+
+
+class Experts(Protocol):
+    """People who look over the LLM's picks before anybody labels them."""
+
+    def struck(self, picks: Sequence[Pick], index: int) -> Mapping[str, str]:
+        """Why not, by example id, of those to leave out of round `index`. Raises `agent.errors.Waiting` until all
+        have been looked at."""
         ...
 
 
@@ -178,6 +202,10 @@ class Bench:
     chat: ChatModel | None = None
     embed: Embedder | None = None
     people: People | None = None
+    overlap: int = 1
+    """How many of `people` answer for each example; each of them costs a label."""
+    suggested: Mapping[str, Annotation] = field(default_factory=dict[str, Annotation])
+    """The machine's labels by example id, which people may be shown."""
     gold: Mapping[str, str] | None = None
     """Gold labels by id, for simulated people only."""
     sample: Columns | None = None

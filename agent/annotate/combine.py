@@ -1,5 +1,6 @@
 """Annotators made of annotators."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
@@ -31,6 +32,7 @@ class Route(Frozen):
         unsure = sorted((a for a in machine if _sureness(a) < self.below), key=lambda a: (_sureness(a), a.example))
         by_id = {pick.example.id: pick for pick in batch.picks}
         routed = Batch(picks=tuple(_routed(by_id[a.example], a) for a in unsure[: self.most]), by=batch.by)
+        bench = replace(bench, suggested={**bench.suggested, **{a.example: a for a in machine if a.answer.label}})
         return (*machine, *self.person.annotate(routed, bench))
 
 

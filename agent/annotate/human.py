@@ -1,6 +1,7 @@
 """Labels from people: asked for real, simulated from gold, or gold itself. Each one counts against the budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +11,8 @@ from agent.errors import BadInput
 from agent.protocols import Bench, Response
 from agent.seeds import generator
 from prompts.messages import Frozen
+
+NOTHING: Mapping[str, Annotation] = MappingProxyType({})
 
 
 class SimulatedPeople:
@@ -22,8 +25,10 @@ class SimulatedPeople:
         self._gold, self._labels = gold, tuple(labels)
         self._noise, self._seconds, self._seed = noise, seconds, seed
 
-    def answers(self, examples: Sequence[Example], index: int) -> dict[str, Response]:
-        del index  # the same person answers in every round
+    def answers(
+        self, examples: Sequence[Example], index: int, suggested: Mapping[str, Annotation] = NOTHING
+    ) -> dict[str, Response]:
+        del index, suggested  # the same person answers in every round, and looks at the text alone
         return {e.id: self._answer(e.id) for e in examples}
 
     def _answer(self, id_: str) -> Response:
@@ -43,7 +48,8 @@ class Gold(Frozen):
 
     def annotate(self, batch: Batch, bench: Bench) -> tuple[Annotation, ...]:
         people = SimulatedPeople(_gold(bench), bench.task.names, 0.0, 0.0, bench.seed)
-        return _asked(batch, bench, people.answers(batch.examples, bench.round), "gold")
+        asked = batch.examples[: bench.left]
+        return _asked(asked, bench, people.answers(asked, bench.round), "gold")
 
 
 class Simulated(Frozen):
@@ -55,18 +61,25 @@ class Simulated(Frozen):
 
     def annotate(self, batch: Batch, bench: Bench) -> tuple[Annotation, ...]:
         people = SimulatedPeople(_gold(bench), bench.task.names, self.noise, self.seconds, bench.seed)
-        return _asked(batch, bench, people.answers(batch.examples[: bench.left], bench.round), "simulated")
+        asked = batch.examples[: bench.left]
+        return _asked(asked, bench, people.answers(asked, bench.round), "simulated")
 
 
 class Human(Frozen):
-    """Whoever answers on the bench: real people through a file or a queue, or simulated ones."""
+    """Whoever answers on the bench: real people through a file or a queue, or simulated ones.
+
+    An example is asked for only while the budget holds a label for each of the people that answer for it. Where several
+    do, each answer is an annotation, followed by the one that they come to.
+    """
 
     kind: Literal["human"] = "human"
 
     def annotate(self, batch: Batch, bench: Bench) -> tuple[Annotation, ...]:
         if bench.people is None:
             raise BadInput("this recipe asks people, and nobody is there to answer", "name a label column or a file")
-        return _asked(batch, bench, bench.people.answers(batch.examples[: bench.left], bench.round), "human")
+        asked = batch.examples[: bench.left // bench.overlap]
+        suggested = {e.id: bench.suggested[e.id] for e in asked if e.id in bench.suggested}
+        return _asked(asked, bench, bench.people.answers(asked, bench.round, suggested), "human")
 
 
 def _gold(bench: Bench) -> Mapping[str, str]:
@@ -75,16 +88,36 @@ def _gold(bench: Bench) -> Mapping[str, str]:
     return bench.gold
 
 
-def _asked(batch: Batch, bench: Bench, answers: Mapping[str, Response], use: str) -> tuple[Annotation, ...]:
-    """One annotation for each example the budget still covers."""
-    return tuple(
-        Annotation(
-            id=f"{bench.round}/{use}/{e.id}",
-            example=e.id,
-            answer=ClassAnswer(label=answers[e.id].label),
-            by=f"human:{answers[e.id].name}",
-            provenance="human",
-            cost=Cost(human_labels=1, human_seconds=answers[e.id].seconds),
-        )
-        for e in batch.examples[: bench.left]
+def _asked(
+    examples: Sequence[Example], bench: Bench, answers: Mapping[str, Response], use: str
+) -> tuple[Annotation, ...]:
+    """The annotations of each example that was asked for, and of the corrections that came with their answers."""
+    asked = {e.id: f"{bench.round}/{use}/{e.id}" for e in examples}
+    late = {id_: f"{bench.round}/correction/{id_}" for id_ in answers if id_ not in asked}
+    return tuple(a for id_, name in (asked | late).items() for a in annotations(name, id_, answers[id_]))
+
+
+def annotations(name: str, example: str, said: Response) -> Iterator[Annotation]:
+    """`said` as label events: one, or where several people answered, each answer and then what they come to.
+
+    Args:
+        name: id of the event; those of single answers get `/1`, `/2`… after it.
+        example: id of the example.
+    """
+    for i, each in enumerate(said.given, 1):
+        yield _annotation(f"{name}/{i}", example, each)
+    paid = Response(said.label, 0.0, said.name, said.confirmed, 0, said.discard, said.why) if said.given else said
+    yield _annotation(name, example, paid)
+
+
+def _annotation(name: str, example: str, said: Response) -> Annotation:
+    return Annotation(
+        id=name,
+        example=example,
+        answer=ClassAnswer(label=said.label),
+        by=f"human:{said.name}",
+        provenance="confirmed" if said.confirmed else "human",
+        use="discard" if said.discard else "train",
+        why=said.why,
+        cost=Cost(human_labels=said.labels, human_seconds=said.seconds),
     )

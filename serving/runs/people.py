@@ -1,10 +1,11 @@
 """People who answer through a file: the run writes what it wants labelled, somebody fills it in, the run goes on."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.domain import Example, Task
+from agent.annotate.human import NOTHING
+from agent.domain import Annotation, Example, Task
 from agent.errors import BadInput, Waiting
 from agent.protocols import Response
 from serving.runs.tables import read_cells
@@ -20,8 +21,11 @@ class FilePeople:
     def __init__(self, folder: Path, task: Task, name: str = "file") -> None:
         self._folder, self._task, self._name = folder, task, name
 
-    def answers(self, examples: Sequence[Example], index: int) -> dict[str, Response]:
+    def answers(
+        self, examples: Sequence[Example], index: int, suggested: Mapping[str, Annotation] = NOTHING
+    ) -> dict[str, Response]:
         """By example id. Raises Waiting while a label is missing, BadInput for one that the task does not have."""
+        del suggested  # the file is filled in blind
         path = self._folder / f"round-{index}.csv"
         given = self._given(path)
         missing = tuple(e.id for e in examples if not given.get(e.id))

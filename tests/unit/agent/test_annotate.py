@@ -74,7 +74,7 @@ def test_whoever_answers_on_the_bench_is_asked_for_what_the_budget_covers_only()
     class One:
         asked: tuple[str, ...] = ()
 
-        def answers(self, examples: list[Example], index: int) -> dict[str, Response]:
+        def answers(self, examples: list[Example], index: int, suggested: object) -> dict[str, Response]:
             self.asked = tuple(e.id for e in examples)
             return {e.id: Response(None if e.id == "x1" else "sunny", 3.0, "ann") for e in examples}
 
@@ -252,7 +252,7 @@ class Asked:
     def __init__(self) -> None:
         self.ids: list[str] = []
 
-    def answers(self, examples: list[Example], index: int) -> dict[str, Response]:
+    def answers(self, examples: list[Example], index: int, suggested: object) -> dict[str, Response]:
         self.ids += [e.id for e in examples]
         return {e.id: Response("sunny") for e in examples}
 
@@ -286,7 +286,7 @@ def test_route_keeps_to_its_threshold_and_to_the_budget() -> None:
 
 def test_route_waits_for_its_person() -> None:
     class Absent:
-        def answers(self, examples: list[Example], index: int) -> dict[str, Response]:
+        def answers(self, examples: list[Example], index: int, suggested: object) -> dict[str, Response]:
             raise Waiting(tuple(e.id for e in examples))
 
     with pytest.raises(Waiting, match="1 examples wait"):
