@@ -1,0 +1,183 @@
+"""Data sets: upload a file of any length, look at what is there."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import anyio
+from anyio import CapacityLimiter, from_thread, to_thread
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.requests import ClientDisconnect
+
+from agent.errors import ThresherError
+from serving import problem
+from serving.problem import Refused
+from serving.runs.data import DataSet, NoDataSet
+from serving.runs.entries import Names
+from serving.runs.formats import Format, stream_rows
+from serving.service.desk import AtDesk
+from serving.service.guard import needs
+from serving.shapes import DataSetList, DataSetShown, ExampleList, ExampleShown
+
+MEDIA: dict[str, Format] = {
+    "text/csv": "csv",
+    "text/tab-separated-values": "tsv",
+    "application/x-ndjson": "jsonl",
+    "application/jsonl": "jsonl",
+    "application/vnd.apache.parquet": "parquet",
+}
+UPLOADS = 4
+"""At the same time; others wait. They have threads of their own, so that no quick request waits for them."""
+PATIENCE = 60.0
+"""Seconds without a byte after which an upload is given up."""
+DRAINED = 1 << 26
+"""Bytes of a refused upload that are read to its end, so that its sender hears why instead of a broken pipe."""
+
+router = APIRouter(prefix="/v1", tags=["data"], responses=problem.RESPONSES)
+
+_NAMED = "[^\\x00-\\x1f\\x7f]*"
+_CSV = "id,text,label\na,A warm and funny film.,positive\nb,Two hours that feel like four.,negative\n"
+_LINES = '{"id": "a", "text": "A warm and funny film."}\n{"id": "b", "text": "Two hours that feel like four."}\n'
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": _CSV},
+            "text/tab-separated-values": {"schema": {"type": "string"}, "example": _CSV.replace(",", "\t")},
+            "application/x-ndjson": {"schema": {"type": "string"}, "example": _LINES},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+
+Cell = Annotated[str, Query(min_length=1, max_length=200, description="Name of the column.")]
+DataSetId = Annotated[str, Path(max_length=80, description="As the upload answered it.")]
+
+
+@router.post("/datasets", status_code=201, summary="Upload texts", dependencies=[needs("run")], openapi_extra=BODY)
+async def upload(
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    name: Annotated[str, Query(max_length=200, pattern=f"^{_NAMED}$", description="For people.")] = "",
+    format: Annotated[  # noqa: A002  the contract's name
+        Format | None, Query(description="Of the body, where the content type does not say it.")
+    ] = None,
+    text: Cell = "text",
+    text_b: Cell = "text_b",
+    label: Cell = "label",
+    id: Cell = "id",  # noqa: A002  as the column is called
+) -> DataSetShown:
+    """CSV, TSV, JSON lines or Parquet with a column `text` and perhaps `id`, `text_b` and `label`; others are kept.
+
+    The body is read as it arrives. A row that cannot be used refuses the whole upload, named with its number, and
+    leaves nothing. Content that is there already answers with the data set that it is.
+    """
+    kind = _kind(request, format)
+    names = Names(text, text_b, label, id, "?text=")
+    body = _Body(request)
+
+    def keep() -> DataSet:
+        rows = stream_rows(body.chunks(), kind, "the upload")
+        return desk.data.add(rows, name, names=names, most=desk.settings.items, where="the upload")
+
+    try:
+        found = await to_thread.run_sync(keep, limiter=_limiter(request))
+    except ClientDisconnect as error:
+        raise Refused(400, "the upload broke off", "send it again") from error
+    except ThresherError:
+        await body.drain()
+        raise
+    response.headers["Location"] = f"/v1/datasets/{found.id}"
+    return DataSetShown(**asdict(found))
+
+
+@router.get("/datasets", summary="List data sets", dependencies=[needs("read")])
+def list_data_sets(
+    desk: AtDesk,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
+) -> DataSetList:
+    """The newest first."""
+    found = desk.data.list(limit + 1, after)
+    items = tuple(DataSetShown(**asdict(each)) for each in found[:limit])
+    return DataSetList(items=items, next=items[-1].id if len(found) > limit else None)
+
+
+@router.get("/datasets/{id}", summary="One data set", dependencies=[needs("read")])
+def get_data_set(id: DataSetId, desk: AtDesk) -> DataSetShown:  # noqa: A002  the contract's name
+    """How many texts it has, which columns, and whether there are labels."""
+    try:
+        return DataSetShown(**asdict(desk.data.get(id)))
+    except NoDataSet as error:
+        raise Refused(404, error.what, error.hint) from error
+
+
+@router.get("/datasets/{id}/examples", summary="Texts of a data set", dependencies=[needs("read")])
+def list_examples(
+    id: DataSetId,  # noqa: A002  the contract's name
+    desk: AtDesk,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    after: Annotated[int, Query(ge=0, le=1 << 31, description="`next` of the page before.")] = 0,
+) -> ExampleList:
+    """In the order of the file."""
+    try:
+        found = desk.data.examples(id, after, limit + 1)
+    except NoDataSet as error:
+        raise Refused(404, error.what, error.hint) from error
+    items = tuple(ExampleShown(**asdict(each)) for each in found[:limit])
+    return ExampleList(items=items, next=str(items[-1].row) if len(found) > limit else None)
+
+
+class _Body:
+    """The body of a request for a thread: it asks for each piece when it has used the last one, so none pile up."""
+
+    def __init__(self, request: Request) -> None:
+        self._pieces: AsyncIterator[bytes] = request.stream()
+
+    def chunks(self) -> Iterator[bytes]:
+        while piece := from_thread.run(self._next):
+            yield piece
+
+    async def drain(self) -> None:
+        """Reads what is left, up to a bound."""
+        size = 0
+        try:
+            while size < DRAINED and (piece := await self._next()):
+                size += len(piece)
+        except (ClientDisconnect, Refused):
+            return
+
+    async def _next(self) -> bytes:
+        """Empty at the end. Raises Refused (408) where nothing comes for PATIENCE seconds."""
+        try:
+            with anyio.fail_after(PATIENCE):
+                async for piece in self._pieces:
+                    if piece:
+                        return piece
+        except TimeoutError as error:
+            what = f"nothing of the upload came for {PATIENCE:.0f} seconds"
+            raise Refused(408, what, "send it again") from error
+        return b""
+
+
+def _kind(request: Request, named: Format | None) -> Format:
+    coding = request.headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        raise Refused(415, f"the body is encoded as {coding[:40]!r}", "send it uncompressed")
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = named or MEDIA.get(media)
+    if kind is None:
+        raise Refused(
+            415, f"the content type {media[:80]!r} is no table", f"give ?format=, or one of {', '.join(MEDIA)}"
+        )
+    return kind
+
+
+def _limiter(request: Request) -> CapacityLimiter:
+    """One a service, made inside its event loop."""
+    state = request.app.state
+    if not hasattr(state, "upload_threads"):
+        state.upload_threads = CapacityLimiter(UPLOADS)
+    found: CapacityLimiter = state.upload_threads
+    return found
