@@ -102,11 +102,13 @@ def carry_out(wish: "Wish", out: Path | None) -> None:
 
 def _finish(job: "Job", store: "Store", folder: Path) -> None:
     from serving.runs import running
+    from serving.runs.lease import Lease
     from serving.system.progress import Bars
 
-    with Bars() as bars:
-        work = running.prepare(job, store, folder, _setting(bars))
-    typer.echo(running.execute(work))
+    with Lease(store, job.id) as lease:
+        with Bars() as bars:
+            work = running.prepare(job, store, folder, _setting(bars), lease.fence)
+        typer.echo(running.execute(work))
 
 
 def _setting(bars: "Bars") -> "Setting":

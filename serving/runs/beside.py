@@ -32,11 +32,11 @@ def worthwhile(job: Job, machine: Machine) -> bool:
 class Beside:
     """The second process, as a context: it ends with the block at the latest, and with its parent in any case."""
 
-    def __init__(self, job: Job, store: Store, log: Path) -> None:
+    def __init__(self, job: Job, store: Store, log: Path, fence: int | None = None) -> None:
         self._job, self._store = job, store
         self.cells = apart(job)
         self._log = log.open("ab")
-        command = [sys.executable, "-m", "serving.runs.beside", job.id]
+        command = [sys.executable, "-m", "serving.runs.beside", job.id, "" if fence is None else str(fence)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(command, stdout=self._log, stderr=self._log, env=environment)
 
@@ -61,8 +61,8 @@ class Beside:
         return sum(f"{cell.key()}/cell" in recorded for cell in self.cells)
 
 
-def main(name: str) -> None:
-    """Does the cells apart of a recorded run, until its parent is gone."""
+def main(name: str, fence: int | None) -> None:
+    """Does the cells apart of a recorded run under its parent's claim, until the parent is gone."""
     from rich.console import Console
 
     from serving import settings
@@ -81,9 +81,9 @@ def main(name: str) -> None:
     setting = Setting(settings.load(), Console(file=sys.stderr).print)
     job, store, folder = running.recall(name, setting)
     screen = Watched(job, Console(file=sys.stderr))
-    worker = running.prepare(job, store, folder, setting, asks_llm=False, screen=screen).worker
+    worker = running.prepare(job, store, folder, setting, fence, asks_llm=False, screen=screen).worker
     worker.run(apart(job))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]) if sys.argv[2:] and sys.argv[2] else None)

@@ -22,10 +22,12 @@ from evaluation.records import Arm, Role
 from evaluation.records import Cell as CellRecord
 from evaluation.split import SplitReport
 from serving.connect import Served, Setting
+from serving.llm.ledger import LedgeredChat
 from serving.models.resolve import Loaded
 from serving.roles.fingerprints import fingerprints
 from serving.runs import beside, outputs, wiring
 from serving.runs.job import Job, JobArm, People
+from serving.runs.journal import LostLease
 from serving.runs.people import FilePeople
 from serving.runs.results import leave
 from serving.runs.screen import Screen
@@ -209,12 +211,23 @@ class Work:
     worker: Worker
     store: Store
     folder: Path
+    fence: int | None = None
 
 
 def prepare(
-    job: Job, store: Store, folder: Path, setting: Setting, *, asks_llm: bool = True, screen: Screen | None = None
+    job: Job,
+    store: Store,
+    folder: Path,
+    setting: Setting,
+    fence: int | None = None,
+    *,
+    asks_llm: bool = True,
+    screen: Screen | None = None,
 ) -> Work:
-    """Connects what the job needs; nothing is asked yet. Without `asks_llm` only cells that need no LLM can be done."""
+    """Connects what the job needs; nothing is asked yet. Without `asks_llm` only cells that need no LLM can be done.
+
+    What is written carries the number `fence` of the claim under which this process works.
+    """
     settings, inputs = setting.settings, _inputs(job, setting)
     encoder, embed = wiring.encoder(setting)
     served = wiring.connect(setting) if job.llm and asks_llm else None
@@ -225,7 +238,7 @@ def prepare(
         job=job,
         table=kept(inputs / "pool.parquet"),
         test=kept(inputs / "test.parquet") if job.test else None,
-        journal=lambda prefix: store.journal(job.id, prefix),
+        journal=lambda prefix: store.journal(job.id, prefix, fence),
         students=inputs / "students",
         screen=screen,
         chat=None if served is None else wiring.chat(settings, served, store, told),
@@ -233,7 +246,7 @@ def prepare(
         checkpoint=encoder.path,
         people=FilePeople(folder, job.task) if job.people.kind == "file" else None,
     )
-    return Work(worker, store, folder)
+    return Work(worker, store, folder, fence)
 
 
 def execute(work: Work) -> str:
@@ -243,15 +256,20 @@ def execute(work: Work) -> str:
     """
     begun, job = time.monotonic(), work.worker.job
     try:
-        work.store.mark(job.id, "running")
+        work.store.mark(job.id, "running", fence=work.fence)
         with work.worker.screen:
             cells = _cells(work)
     except Waiting as waiting:
-        work.store.mark(job.id, "waiting", waiting.what)
+        work.store.mark(job.id, "waiting", waiting.what, work.fence)
         raise Waiting(waiting.missing, f"{waiting.hint}, then: thresher resume {job.id}") from waiting
-    except ThresherError as error:
-        work.store.mark(job.id, "failed", str(error))
+    except LostLease:
         raise
+    except ThresherError as error:
+        work.store.mark(job.id, "failed", str(error), work.fence)
+        raise
+    finally:
+        if isinstance(work.worker.chat, LedgeredChat):
+            work.worker.chat.close()
     record = outputs.Record(
         id=job.id,
         thresher=outputs.thresher_version(),
@@ -262,15 +280,20 @@ def execute(work: Work) -> str:
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     text = leave(work.worker, record, work.folder)
-    work.store.mark(job.id, "done")
+    work.store.mark(job.id, "done", _ended(cells), work.fence)
     return text
+
+
+def _ended(cells: tuple[CellRecord, ...]) -> str:
+    """Why the user's own cell stopped."""
+    return cells[0].stop or ""
 
 
 def _cells(work: Work) -> tuple[CellRecord, ...]:
     """All cells, with a second process beside this one where that is worth it."""
     job, worker = work.worker.job, work.worker
     if beside.worthwhile(job, machine.inspect()):
-        with beside.Beside(job, work.store, worker.students.parent / "second.log") as second:
+        with beside.Beside(job, work.store, worker.students.parent / "second.log", work.fence) as second:
             worker.screen.elsewhere(second.cells)
             worker.run([cell for cell in job.cells() if cell not in second.cells])
             worker.zero_shot()

@@ -1,41 +1,28 @@
-"""Runs and their journals: what happened, step by step, in the one database.
-
-A step is written once and never changed. Writing is one transaction, so that a kill leaves it whole or absent.
-"""
+"""Runs: what each is to do, where it stands, and who works on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from time import time
+from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Column, Engine, ForeignKey, String, Table, Text, select
+from sqlalchemy import Connection, Engine, Select, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
-from serving.database import create_tables, metadata, reading, writing
+from serving.database import create_tables, reading, writing
+from serving.runs.events import Event, after, append, now
+from serving.runs.journal import StoredJournal, demand
+from serving.runs.schema import events, runs, steps
+from serving.system.owner import is_dead
 
-T = TypeVar("T")
-State = Literal["running", "waiting", "done", "failed"]
+State = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
+Origin = Literal["cli", "service"]
+OPEN: tuple[State, ...] = ("queued", "running", "waiting")
+"""States that a run may leave."""
 
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", String(80), primary_key=True),
-    Column("job", Text, nullable=False),
-    Column("folder", Text, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("why", Text, nullable=False, default=""),
-    Column("created", String(32), nullable=False),
-)
-steps = Table(
-    "steps",
-    metadata,
-    Column("run", String(80), ForeignKey("runs.id"), primary_key=True),
-    Column("key", String(200), primary_key=True),
-    Column("value", Text, nullable=False),
-    Column("created", String(32), nullable=False),
-)
+
+class NoRun(StoreError):
+    """There is no run of that id."""
 
 
 @dataclass(frozen=True)
@@ -46,106 +33,139 @@ class StoredRun:
     state: State
     why: str
     created: str
+    updated: str = ""
+    origin: Origin = "cli"
+    fence: int = 0
 
 
 class Store:
     """Runs by id. Any number of processes may hold one."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        create_tables(engine, runs, steps)
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time) -> None:
+        self.engine, self._clock = engine, clock
+        create_tables(engine, runs, steps, events)
 
-    def begin(self, id_: str, job: str, folder: str) -> StoredRun:
+    def begin(self, id_: str, job: str, folder: str, origin: Origin = "cli") -> StoredRun:
         """Records a run before anything runs; the run that is there already under this id where there is one."""
-        row = {"id": id_, "job": job, "folder": folder, "state": "running", "why": "", "created": _now()}
+        state: State = "queued" if origin == "service" else "running"
+        moment = now()
+        run = StoredRun(id_, job, folder, state, "", moment, moment, origin)
         try:
             with writing(self.engine) as connection:
-                connection.execute(runs.insert().values(row))
+                connection.execute(runs.insert().values(**vars(run)))
+                append(connection, id_, "state", {"state": state, "why": ""})
         except IntegrityError:
             return self.get(id_)
-        return StoredRun(id_, job, folder, "running", "", row["created"])
+        return run
 
     def get(self, id_: str) -> StoredRun:
-        """Raises StoreError, with the newest runs, where there is none of this id."""
+        """Raises NoRun, with the newest runs, where there is none of this id."""
         with reading(self.engine) as connection:
-            row = connection.execute(select(runs).where(runs.c.id == id_)).one_or_none()
+            row = connection.execute(_columns().where(runs.c.id == id_)).one_or_none()
             if row is not None:
                 return _run(row)
             newest = connection.execute(select(runs.c.id).order_by(runs.c.created.desc()).limit(5)).scalars().all()
-        raise StoreError(f"there is no run {id_!r}", f"known: {', '.join(newest)}" if newest else "there are none yet")
+        raise NoRun(f"there is no run {id_!r}", f"known: {', '.join(newest)}" if newest else "there are none yet")
 
     def find(self, name: str, folder: str) -> StoredRun:
-        """The run of this id, else the newest one with these results. Raises StoreError where there is neither."""
+        """The run of this id, else the newest one with these results. Raises NoRun where there is neither."""
         with reading(self.engine) as connection:
-            newest = select(runs).where(runs.c.folder == folder).order_by(runs.c.created.desc()).limit(1)
-            row = connection.execute(select(runs).where(runs.c.id == name)).one_or_none()
+            newest = _columns().where(runs.c.folder == folder).order_by(runs.c.created.desc()).limit(1)
+            row = connection.execute(_columns().where(runs.c.id == name)).one_or_none()
             row = row or connection.execute(newest).one_or_none()
         return self.get(name) if row is None else _run(row)
 
-    def list(self) -> list[StoredRun]:
-        """All runs, newest first."""
+    def list(self, limit: int = 1000, after: str | None = None, state: State | None = None) -> list[StoredRun]:
+        """The newest first; `after` is the last id of the page before. Raises NoRun where that one is unknown."""
+        query = _columns().order_by(runs.c.created.desc(), runs.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(runs.c.state == state)
+        if after is not None:
+            query = query.where(tuple_(runs.c.created, runs.c.id) < tuple_(self.get(after).created, after))
         with reading(self.engine) as connection:
-            return [_run(row) for row in connection.execute(select(runs).order_by(runs.c.created.desc()))]
+            return [_run(row) for row in connection.execute(query)]
 
-    def mark(self, id_: str, state: State, why: str = "") -> None:
+    def mark(self, id_: str, state: State, why: str = "", fence: int | None = None) -> None:
+        """Raises LostLease where a fence is given and somebody else works on the run by now.
+
+        A run that would wait for people who have answered meanwhile is queued instead.
+        """
         with writing(self.engine) as connection:
-            connection.execute(runs.update().where(runs.c.id == id_).values(state=state, why=why))
+            if fence is not None:
+                demand(connection, id_, fence)
+            wish = select(runs.c.wish).where(runs.c.id == id_).with_for_update()
+            again = state == "waiting" and connection.execute(wish).scalar_one_or_none() == "again"
+            _move(connection, id_, "queued" if again else state, "" if again else why)
 
-    def journal(self, run: str, prefix: str = "") -> "StoredJournal":
-        return StoredJournal(self.engine, run, prefix)
+    def claim(self, id_: str, owner: str, seconds: float) -> int | None:
+        """A fencing number for whoever works on the run from now on; None while somebody else does.
+
+        The claim of a process that is seen to be dead can be taken over at once, any other when it has expired.
+        """
+        with writing(self.engine) as connection:
+            row = connection.execute(select(runs).where(runs.c.id == id_).with_for_update()).one_or_none()
+            if row is None or (row.owner and row.expires > self._clock() and not is_dead(row.owner)):
+                return None
+            fence = int(row.fence) + 1
+            held = {"owner": owner, "expires": self._clock() + seconds, "fence": fence, "wish": ""}
+            connection.execute(update(runs).where(runs.c.id == id_).values(**held))
+            return fence
+
+    def renew(self, id_: str, fence: int, seconds: float) -> bool:
+        """False where the claim is no longer ours."""
+        with writing(self.engine) as connection:
+            ours = (runs.c.id == id_, runs.c.fence == fence)
+            query = update(runs).where(*ours).values(expires=self._clock() + seconds)
+            return bool(connection.execute(query).rowcount)
+
+    def release(self, id_: str, fence: int) -> None:
+        """Gives the claim back; nothing happens where it is no longer ours."""
+        with writing(self.engine) as connection:
+            ours = (runs.c.id == id_, runs.c.fence == fence)
+            connection.execute(update(runs).where(*ours).values(owner="", expires=0.0))
+
+    def claimable(self, limit: int = 100) -> tuple[str, ...]:
+        """Runs of a service that nobody works on though somebody should, the oldest first."""
+        query = select(runs.c.id, runs.c.owner, runs.c.expires).where(
+            runs.c.state.in_(("queued", "running")), runs.c.origin == "service"
+        )
+        with reading(self.engine) as connection:
+            rows = connection.execute(query.order_by(runs.c.created).limit(limit)).all()
+        free = (row.id for row in rows if not row.owner or row.expires <= self._clock() or is_dead(row.owner))
+        return tuple(free)
+
+    def events(self, run: str, seq: int = 0, limit: int = 500) -> tuple[Event, ...]:
+        """What happened behind `seq`, oldest first."""
+        return tuple(after(self.engine, run, seq, limit))
+
+    def emit(self, run: str, kind: str, data: dict[str, Any]) -> None:
+        with writing(self.engine) as connection:
+            append(connection, run, kind, data)
+
+    def journal(self, run: str, prefix: str = "", fence: int | None = None) -> StoredJournal:
+        return StoredJournal(self.engine, run, prefix, fence)
 
 
-class StoredJournal:
-    """The steps of one run, or of the part of it whose keys start with `prefix`."""
+def waiting_over(connection: Connection, run: str) -> None:
+    """People have answered all that was asked: the run goes on. Belongs into the transaction of the last answer."""
+    state = connection.execute(select(runs.c.state).where(runs.c.id == run).with_for_update()).scalar_one_or_none()
+    if state == "waiting":
+        _move(connection, run, "queued", "")
+    elif state == "running":  # it has seen that something was missing, and not yet said that it waits
+        connection.execute(update(runs).where(runs.c.id == run).values(wish="again"))
 
-    def __init__(self, engine: Engine, run: str, prefix: str = "") -> None:
-        self._engine, self._run, self._prefix = engine, run, prefix
 
-    def step(self, key: str, kind: type[T], compute: Callable[[], T]) -> T:
-        """The recorded value of a step, or what `compute` returns, recorded before it is returned."""
-        key, adapter = self._prefix + key, TypeAdapter(kind)
-        if (text := self._read(key)) is None:
-            text = self._write(key, adapter.dump_json(compute()).decode())
-        try:
-            # Read back even what was just computed: a first pass and a resumed one then see the very same value.
-            return adapter.validate_json(text)
-        except ValidationError as error:
-            raise StoreError(
-                f"step {key!r} of run {self._run!r} was recorded in another form ({error.error_count()} differences)",
-                "continue it with the version that began it, or run it again under another name",
-            ) from error
+def _move(connection: Connection, run: str, state: State, why: str) -> None:
+    connection.execute(update(runs).where(runs.c.id == run).values(state=state, why=why, wish="", updated=now()))
+    append(connection, run, "state", {"state": state, "why": why})
 
-    def keys(self) -> dict[str, str]:
-        """When each step of this part was recorded, by key, oldest first."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(
-                select(steps.c.key, steps.c.created)
-                .where(steps.c.run == self._run, steps.c.key.startswith(self._prefix, autoescape=True))
-                .order_by(steps.c.created)
-            )
-            return {row.key: row.created for row in rows}
 
-    def _read(self, key: str) -> str | None:
-        with reading(self._engine) as connection:
-            query = select(steps.c.value).where(steps.c.run == self._run, steps.c.key == key)
-            return connection.execute(query).scalar_one_or_none()
+_SHOWN = tuple(StoredRun.__dataclass_fields__)
 
-    def _write(self, key: str, value: str) -> str:
-        try:
-            with writing(self._engine) as connection:
-                row = {"run": self._run, "key": key, "value": value, "created": _now()}
-                connection.execute(steps.insert().values(row))
-            return value
-        except IntegrityError:  # another process was first: its value stands
-            recorded = self._read(key)
-            if recorded is None:
-                raise
-            return recorded
+
+def _columns() -> Select[Any]:
+    return select(*(runs.c[name] for name in _SHOWN))
 
 
 def _run(row: Any) -> StoredRun:
-    return StoredRun(row.id, row.job, row.folder, row.state, row.why, row.created)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return StoredRun(**{name: getattr(row, name) for name in _SHOWN})

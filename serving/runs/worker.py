@@ -27,8 +27,8 @@ from evaluation.curves import LEFT_OUT, NO_ANSWER, measured
 from evaluation.records import Cell as CellRecord
 from evaluation.records import Point
 from serving.runs.job import Cell, Job
+from serving.runs.journal import StoredJournal
 from serving.runs.screen import Screen
-from serving.runs.store import StoredJournal
 from serving.runs.tables import Table
 
 

@@ -1,14 +1,20 @@
 """Runs and journals in the database: what was recorded first stands, whoever comes second."""
 
 import multiprocessing
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from agent.domain import Round
 from agent.errors import StoreError
-from serving.database import open_database
-from serving.runs.store import Store
+from serving.database import open_database, writing
+from serving.runs.journal import LostLease
+from serving.runs.lease import Busy, Lease
+from serving.runs.store import NoRun, Store, waiting_over
+from serving.system.owner import new_owner
 
 ROUND = Round(index=0, sizes={"labelled": 1}, measures={"mean_entropy": 0.1 + 0.2})
 
@@ -119,3 +125,100 @@ def test_runs_are_listed_newest_first_with_their_state(store: Store) -> None:
         ("films-2", "running", ""),
         ("films-1", "failed", "no disk"),
     ]
+
+
+def test_only_one_holds_a_run_and_a_later_claim_shuts_the_earlier_one_out(tmp_path: Path) -> None:
+    now = [1000.0]
+    store = Store(open_database(tmp_path / "leases.db"), clock=lambda: now[0])
+    store.begin("films-1", "{}", "/results", "service")
+    first = store.claim("films-1", "elsewhere|1|1|a", 30)
+    assert first == 1
+    assert store.claim("films-1", "elsewhere|2|2|b", 30) is None
+    assert store.claimable() == ()
+    assert store.renew("films-1", first, 30)
+
+    now[0] += 31
+    assert store.claimable() == ("films-1",)
+    second = store.claim("films-1", "elsewhere|2|2|b", 30)
+    assert second == 2
+    assert not store.renew("films-1", first, 30)
+    with pytest.raises(LostLease, match="another process works on run 'films-1' by now"):
+        store.journal("films-1", fence=first).step("0/round", Round, lambda: ROUND)
+    with pytest.raises(LostLease):
+        store.mark("films-1", "done", fence=first)
+    assert store.journal("films-1", fence=second).step("0/round", Round, lambda: ROUND) == ROUND
+
+    store.release("films-1", first)
+    assert store.claim("films-1", "elsewhere|3|3|c", 30) is None, "who lost a claim cannot give it back"
+    store.release("films-1", second)
+    assert store.claim("films-1", "elsewhere|3|3|c", 30) == 3
+
+
+def test_the_claim_of_a_dead_process_is_taken_over_at_once(store: Store) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "from serving.system.owner import new_owner; print(new_owner())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert store.claim("films-1", dead, 3600) == 1
+    assert store.claim("films-1", str(new_owner()), 3600) == 2
+    assert store.claim("films-1", dead, 3600) is None
+
+
+def test_a_lease_is_renewed_while_it_is_held_and_given_back_after(store: Store) -> None:
+    with Lease(store, "films-1", seconds=0.3) as lease:
+        time.sleep(0.7)
+        assert not lease.lost.is_set()
+        with pytest.raises(Busy, match="another process works on run 'films-1'"), Lease(store, "films-1"):
+            raise AssertionError
+    with Lease(store, "films-1") as again:
+        assert again.fence == lease.fence + 1
+
+
+def test_a_service_works_on_its_own_runs_only_the_oldest_first(store: Store) -> None:
+    for name in ("b", "a", "c"):
+        store.begin(name, "{}", f"/{name}", "service")
+    store.mark("c", "waiting", "2 examples wait for a person")
+    assert store.claimable() == ("b", "a")
+
+
+@pytest.mark.parametrize("answered_early", [False, True])
+def test_a_run_whose_people_have_answered_goes_on(store: Store, answered_early: bool) -> None:
+    """Also where the last answer falls between its looking for answers and its saying that it waits."""
+    store.begin("people", "{}", "/people", "service")
+    fence = store.claim("people", str(new_owner()), 30)
+    store.mark("people", "running", fence=fence)
+    if not answered_early:
+        store.mark("people", "waiting", "1 example waits", fence)
+    with writing(store.engine) as connection:
+        waiting_over(connection, "people")
+    if answered_early:
+        store.mark("people", "waiting", "1 example waits", fence)
+    assert store.get("people").state == "queued"
+
+
+def test_every_step_and_every_change_of_state_is_an_event_in_order(store: Store) -> None:
+    store.journal("films-1", "a/").step("0/round", Round, lambda: ROUND)
+    store.mark("films-1", "done", "budget: spent")
+    store.begin("films-2", "{}", "/two")
+    told = [(event.kind, event.data) for event in store.events("films-1")]
+    assert told == [
+        ("state", {"state": "running", "why": ""}),
+        ("step", {"key": "a/0/round"}),
+        ("state", {"state": "done", "why": "budget: spent"}),
+    ]
+    first, *rest = store.events("films-1")
+    assert list(store.events("films-1", first.seq)) == rest
+
+
+def test_runs_are_listed_in_pages(store: Store) -> None:
+    for i in range(5):
+        store.begin(f"run-{i}", "{}", "/x", "service")
+    first = [run.id for run in store.list(limit=3)]
+    second = [run.id for run in store.list(limit=3, after=first[-1])]
+    assert first == ["run-4", "run-3", "run-2"]
+    assert second == ["run-1", "run-0", "films-1"]
+    assert [run.id for run in store.list(state="running")] == ["films-1"]
+    with pytest.raises(NoRun):
+        store.list(after="nothing")

@@ -1,0 +1,38 @@
+"""What happened to a run, in order: appended in the transaction that made it happen, read by who follows along."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+
+from serving.database import reading
+from serving.runs.schema import events
+
+
+@dataclass(frozen=True)
+class Event:
+    """`seq` grows over all runs; within one run it tells the order."""
+
+    seq: int
+    kind: str
+    """`state`, `step`, or what a part of the service has to say."""
+    data: dict[str, Any]
+    created: str
+
+
+def append(connection: Connection, run: str, kind: str, data: dict[str, Any]) -> None:
+    connection.execute(events.insert().values(run=run, kind=kind, data=json.dumps(data), created=now()))
+
+
+def after(engine: Engine, run: str, seq: int = 0, limit: int = 500) -> list[Event]:
+    """The events of a run behind `seq`, oldest first."""
+    query = select(events).where(events.c.run == run, events.c.seq > seq).order_by(events.c.seq).limit(limit)
+    with reading(engine) as connection:
+        return [Event(row.seq, row.kind, json.loads(row.data), row.created) for row in connection.execute(query)]
+
+
+def now() -> str:
+    """UTC, to the microsecond; sorts as text."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
