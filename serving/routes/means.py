@@ -7,7 +7,6 @@ from typing import Annotated, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
-from agent.errors import BadInput
 from agent.protocols import ChatModel, Columns
 from serving.roles.means import Means
 from serving.service.desk import Desk
@@ -26,15 +25,9 @@ def means(desk: Desk) -> Means:
         return desk.llm.ready()[1]
 
     def sample(data_set: str) -> Columns:
-        return drawn(desk, data_set)
+        return desk.data.sample(data_set, SAMPLE)
 
     return Means(chat=chat, embedder=desk.encoding.ready, sample=sample)
-
-
-def drawn(desk: Desk, data_set: str) -> Columns:
-    """At most `SAMPLE` random texts of a data set, equal ones each time."""
-    del desk  # keeps no data sets so far
-    raise BadInput(f"there is no data set {data_set!r}", "send the texts themselves as `sample`")
 
 
 class Threads:

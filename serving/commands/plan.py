@@ -1,0 +1,79 @@
+"""`thresher plan`: what a run would take, before it begins."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from serving.runs.plan import Forecast, Range
+
+
+def plan(
+    task: Annotated[Path, typer.Argument(help="Task file (TOML): labels and guidelines.")],
+    data: Annotated[Path, typer.Argument(help="Texts: .csv, .tsv, .jsonl or .parquet.")],
+    budget: Annotated[int, typer.Option(min=1, help="Labels that people give, in all.")] = 32,
+    recipe: Annotated[str, typer.Option(help="How to spend them.")] = "agent",
+    test: Annotated[Path | None, typer.Option(help="Texts with gold labels to measure students on.")] = None,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Take people's answers from the label column.")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
+    student: Annotated[list[str] | None, typer.Option(help="bert or svm; several for a comparison.")] = None,
+    reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",
+    json: Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")] = False,
+) -> None:
+    """Forecast a run: LLM requests, tokens, time, people's labels and minutes, with the assumptions."""
+    from serving.runs.tables import read_table, read_task
+
+    named = read_task(task)
+    pool = read_table(data, named, text=text, label=label)
+    tested = read_table(test, named, text=text, label=label) if test else None
+
+    from serving import settings
+    from serving.runs import wiring
+    from serving.runs.planning import planned
+    from serving.runs.running import Wish
+
+    wish = Wish(
+        task=named,
+        table=pool,
+        test=tested,
+        budget=budget,
+        recipe=recipe,
+        compare=compare,
+        seeds=seeds,
+        students=tuple(student or ["bert"]),
+        simulate=simulate,
+        reads=reads,
+    )
+    asked = settings.load()
+    found = planned(wish, wiring.open_store(asked).engine, asked)
+    typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
+
+
+def told(found: "Forecast") -> list[str]:
+    """A forecast as lines to read."""
+    rows = (
+        ("LLM requests", found.llm_requests, ""),
+        ("prompt tokens", found.prompt_tokens, ""),
+        ("generated tokens", found.generated_tokens, ""),
+        ("LLM time", found.llm_seconds, " s"),
+        ("people's labels", found.human_labels, ""),
+        ("people's time", found.human_minutes, " min"),
+    )
+    said = [f"{'':18}{'expected':>12}   {'between':>12} and", *(_row(name, each, unit) for name, each, unit in rows)]
+    said += [
+        "",
+        *(
+            f"round {r.round}: {r.query} chooses up to {r.size}, {r.annotate} labels; {r.llm_requests} requests, "
+            f"{r.human_labels} labels of people"
+            for r in found.rounds
+        ),
+    ]
+    return [*said, "", "assumed:", *(f"- {line}" for line in found.assumptions)]
+
+
+def _row(name: str, range_: "Range", unit: str) -> str:
+    return f"{name:18}{range_.expected:>12,.0f}   {range_.low:>12,.0f} and {range_.high:,.0f}{unit}"
