@@ -5,7 +5,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, models, run
+from serving.commands import engine, models, plan, roles, run
 
 INTERRUPTED = 130
 
@@ -19,6 +19,10 @@ app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("runs")(run.runs)
 app.command("demo")(run.demo)
+app.command("plan")(plan.plan)
+app.command("select")(roles.select)
+app.command("annotate")(roles.annotate)
+app.command("generate")(roles.generate)
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
 
