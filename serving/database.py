@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, NoSuchModuleError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -18,6 +18,8 @@ from agent.errors import StoreError
 metadata = MetaData()
 BUSY_SECONDS = 60
 _CONNECTIONS = 64
+_TABLES = 7105
+_POSTGRESQL = ("postgresql", "postgres")
 
 
 def open_database(path_or_url: str | Path) -> Engine:
@@ -67,6 +69,8 @@ def writing(engine: Engine) -> Generator[Connection]:
 def create_tables(engine: Engine, *tables: Table) -> None:
     """Makes the tables that are missing (all of `metadata` where none is named); safe in several processes at once."""
     with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_TABLES)))  # two that make a table at once collide
         metadata.create_all(connection, tables=list(tables) or None)
 
 
@@ -77,7 +81,9 @@ def _url(path_or_url: str | Path) -> URL:
             raise StoreError(f"{text!r} is no file for a database", "give a path: memory is not shared by threads")
         return URL.create("sqlite", database=str(Path(text).expanduser()))
     try:
-        return make_url(text)
+        url = make_url(text)
+        # Whatever driver SQLAlchemy would take by itself, the one that this program is tested with.
+        return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRESQL else url
     except ArgumentError as error:
         raise StoreError(f"{text!r} is no database URL", "write it as sqlite:///path or postgresql://…") from error
 

@@ -4,7 +4,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,8 +34,8 @@ def reply_of(outcome: ChatReply | ChatFailure) -> ChatReply:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "thresher.db")
+def engine(database: str) -> Iterator[Engine]:
+    engine = open_database(database)
     yield engine
     engine.dispose()
 
