@@ -94,8 +94,9 @@ class Ledger:
                 return Claim.OURS
             insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
             values = {"key": key, "model": model, "request": request.model_dump_json(), **held}
-            made = connection.execute(insert(calls).values(**values).on_conflict_do_nothing())
-            return Claim.OURS if made.rowcount else Claim.THEIRS
+            # Not `rowcount`, which the driver of PostgreSQL leaves at -1 for an insertion.
+            made = insert(calls).values(**values).on_conflict_do_nothing().returning(calls.c.key)
+            return Claim.OURS if connection.execute(made).one_or_none() else Claim.THEIRS
 
     def record(self, key: str, reply: ChatReply) -> ChatReply:
         """Keeps the answer. An answer that is already there stays, and is returned instead."""
