@@ -1,8 +1,8 @@
 """What goes over HTTP about data sets, as plain models: routes answer with them, the client reads them."""
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.messages import Frozen
 
@@ -39,3 +39,35 @@ class ExampleShown(Frozen):
 class ExampleList(Frozen):
     items: tuple[ExampleShown, ...]
     next: str | None = Field(description="Give it as `after` for the rest; null where this is all.")
+
+
+class Seen(BaseModel):
+    """Something that a service answered; what this version does not know yet is kept as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class SeenRun(Seen):
+    """A run as the client needs it: everything else that the service said is there as further fields."""
+
+    id: str
+    state: Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
+    why: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+
+class SeenEvent(Seen):
+    """Something that happened to a run."""
+
+    seq: int
+    kind: str
+    data: dict[str, Any] = {}
+
+
+class SeenItem(Seen):
+    """A text that was leased to one person; `token` answers for it."""
+
+    token: str

@@ -1,0 +1,296 @@
+"""A client of the service: `Client("http://127.0.0.1:8010")`, then `datasets`, `runs`, `review`, and the three roles.
+
+Requests are sent again only where that does no harm; problems arrive as the exceptions of `serving.calls`. Importing
+it loads neither the service nor the method; the roles load what their answers are made of when they are first used.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
+
+import httpx
+from pydantic import BaseModel
+
+from serving.bodies import as_json, file_pieces, quoted, row_lines, told
+from serving.calls import (
+    Busy,
+    Calls,
+    Conflict,
+    Denied,
+    Invalid,
+    NotThere,
+    ServerFault,
+    ServiceError,
+    Unreachable,
+)
+from serving.shapes import (
+    DataSetList,
+    DataSetShown,
+    ExampleList,
+    ExampleShown,
+    SeenEvent,
+    SeenItem,
+    SeenRun,
+)
+
+if TYPE_CHECKING:
+    from serving.roles.annotate import AnnotatedAll
+    from serving.roles.generate import Generated
+    from serving.roles.select import Selected
+    from serving.runs.plan import Forecast
+
+__all__ = [
+    "Busy",
+    "Client",
+    "Conflict",
+    "Denied",
+    "Invalid",
+    "NotThere",
+    "ServerFault",
+    "ServiceError",
+    "Unreachable",
+]
+
+Asked = Mapping[str, Any] | BaseModel
+MEDIA = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".parquet": "application/vnd.apache.parquet",
+}
+
+
+class Client:
+    """One service. Usable with `with`; any number of threads may share it.
+
+    Args:
+        url: where the service listens, without `/v1`.
+        key: an API key; none is needed on the loopback interface of a service without keys.
+        timeout: seconds without a byte after which a request is given up.
+        http: an `httpx.Client` of one's own instead, with the service's base URL.
+    """
+
+    def __init__(
+        self, url: str, key: str | None = None, *, timeout: float = 300.0, http: httpx.Client | None = None
+    ) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        patience = httpx.Timeout(timeout, connect=5.0)
+        self._calls = Calls(http or httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=patience))
+        self.datasets = DataSetCalls(self._calls)
+        self.runs = RunCalls(self._calls)
+        self.review = ReviewCalls(self._calls)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._calls.close()
+
+    def select(self, request: Asked) -> "Selected":
+        """Which texts to label next. A mapping, or a `serving.roles.select.SelectRequest`."""
+        from serving.roles.select import Selected
+
+        return Selected.model_validate_json(self._asked("select", request))
+
+    def annotate(self, request: Asked) -> "AnnotatedAll":
+        """A label, or an abstention, for each text. A mapping, or a `serving.roles.annotate.AnnotateRequest`."""
+        from serving.roles.annotate import AnnotatedAll
+
+        return AnnotatedAll.model_validate_json(self._asked("annotate", request))
+
+    def generate(self, request: Asked) -> "Generated":
+        """New texts. A mapping, or a `serving.roles.generate.GenerateRequest`."""
+        from serving.roles.generate import Generated
+
+        return Generated.model_validate_json(self._asked("generate", request))
+
+    def plan(self, request: Asked) -> "Forecast":
+        """What a run would take. A mapping with the fields of `runs.create`."""
+        from serving.runs.plan import Forecast
+
+        return Forecast.model_validate_json(self._asked("plan", request))
+
+    def _asked(self, role: str, request: Asked) -> bytes:
+        # Equal questions are answered from the ledger: asked twice, they cost once.
+        return self._calls.send("POST", f"/v1/{role}", repeatable=True, **as_json(request)).content
+
+
+class DataSetCalls:
+    """Uploaded texts."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def upload(self, data: str | Path | Iterable[Mapping[str, Any]], name: str = "", **columns: str) -> DataSetShown:
+        """A file (.csv, .tsv, .jsonl, .parquet), or rows, each with `text` and perhaps `id`, `text_b` and `label`.
+
+        Args:
+            columns: which columns are meant where they are called otherwise, as in `text="body"`.
+
+        Raises:
+            Invalid: a row cannot be used; nothing was stored.
+        """
+        path = Path(data) if isinstance(data, str | Path) else None
+        if path is not None and path.suffix.lower() not in MEDIA:
+            raise Invalid(0, f"{path} ends in {path.suffix!r}", f"give a file that ends in {', '.join(MEDIA)}")
+        given = {
+            "params": {"name": name or (path.stem if path else ""), **columns},
+            "headers": {"content-type": MEDIA[path.suffix.lower()] if path else MEDIA[".jsonl"]},
+            "content": lambda: file_pieces(path) if path else row_lines(cast(Iterable[Mapping[str, Any]], data)),
+        }
+        repeatable = path is not None or isinstance(data, list | tuple)  # others are used up by the first attempt
+        response = self._calls.send("POST", "/v1/datasets", repeatable=repeatable, **given)
+        return DataSetShown.model_validate_json(response.content)
+
+    def list(self) -> Iterator[DataSetShown]:
+        """The newest first."""
+        for page in _pages(self._calls, "/v1/datasets"):
+            yield from DataSetList.model_validate_json(page).items
+
+    def get(self, id: str) -> DataSetShown:  # noqa: A002  as the service calls it
+        return DataSetShown.model_validate_json(self._calls.send("GET", f"/v1/datasets/{quoted(id)}").content)
+
+    def examples(self, id: str) -> Iterator[ExampleShown]:  # noqa: A002
+        """All texts, in the order of the file."""
+        for page in _pages(self._calls, f"/v1/datasets/{quoted(id)}/examples"):
+            yield from ExampleList.model_validate_json(page).items
+
+
+class RunCalls:
+    """Runs, from their creation to what they leave."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def create(self, request: Asked, key: str | None = None) -> SeenRun:
+        """Queues a run. With the same `key` (one is made up where none is given) it is the same run."""
+        given = as_json(request)
+        given["headers"]["Idempotency-Key"] = key or uuid.uuid4().hex
+        return self._run("POST", "/v1/runs", repeatable=True, **given)
+
+    def list(self, state: str | None = None) -> Iterator[SeenRun]:
+        """The newest first."""
+        for page in _pages(self._calls, "/v1/runs", {"state": state} if state else {}):
+            yield from (SeenRun.model_validate(each) for each in json.loads(page)["items"])
+
+    def get(self, id: str) -> SeenRun:  # noqa: A002
+        return self._run("GET", _at(id))
+
+    def wait(self, id: str, timeout: float | None = None, *, poll: float = 1.0, people: bool = False) -> SeenRun:  # noqa: A002
+        """The run when it is over; with `people` also when it waits for them. Raises TimeoutError."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            run = self.get(id)
+            if run.over or (people and run.state == "waiting"):
+                return run
+            if end is not None and time.monotonic() + poll > end:
+                raise TimeoutError(f"run {id} is {run.state} after {timeout:g} seconds")
+            time.sleep(poll)
+
+    def events(self, id: str, after: int = 0) -> Iterator[SeenEvent]:  # noqa: A002
+        """What happens, as it happens, until the run is over. A connection that breaks is made again where it was."""
+        failed = 0
+        while True:
+            try:
+                headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}
+                with self._calls.stream(f"{_at(id)}/events", headers=headers) as response:
+                    for event in told(response.iter_lines()):
+                        failed, after = 0, event.seq or after
+                        yield event
+            except (Unreachable, Busy):
+                failed += 1
+                if failed >= 4:
+                    raise
+            else:
+                if self.get(id).over:
+                    return
+            time.sleep(0.5)
+
+    def cancel(self, id: str) -> SeenRun:  # noqa: A002
+        return self._run("POST", f"{_at(id)}/cancel", repeatable=True)
+
+    def resume(self, id: str) -> SeenRun:  # noqa: A002
+        return self._run("POST", f"{_at(id)}/resume", repeatable=True)
+
+    def labels(self, id: str) -> Iterator[dict[str, Any]]:  # noqa: A002
+        """A row for each labelled text: label, confidence, provenance, history."""
+        with self._calls.stream(f"{_at(id)}/labels", params={"format": "jsonl"}) as response:
+            for line in response.iter_lines():
+                if line:
+                    yield json.loads(line)
+
+    def save_labels(self, id: str, to: str | Path) -> Path:  # noqa: A002
+        """The labels as a file, .jsonl, .csv or .parquet by its name."""
+        to = Path(to)
+        return self._calls.save(f"{_at(id)}/labels", to, params={"format": to.suffix.removeprefix(".")})
+
+    def model(self, id: str, to: str | Path) -> Path:  # noqa: A002
+        """The trained student, a gzipped tar file."""
+        return self._calls.save(f"{_at(id)}/model", Path(to))
+
+    def report(self, id: str) -> str:  # noqa: A002
+        """The report, HTML."""
+        return self._calls.send("GET", f"{_at(id)}/report").text
+
+    def _run(self, method: str, path: str, **given: Any) -> SeenRun:
+        return SeenRun.model_validate_json(self._calls.send(method, path, **given).content)
+
+
+class ReviewCalls:
+    """What a person, or a program in a person's place, does with the texts that a run waits for."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def next(self, run: str, who: str) -> SeenItem | None:
+        """A text to label, kept for that person for a while; None where nothing is to do now."""
+        return _item(self._calls.send("POST", f"{_at(run)}/review", json={"who": who}))
+
+    def answer(
+        self,
+        run: str,
+        token: str,
+        label: str | None = None,
+        *,
+        verdict: Literal["undecided", "bad_text"] | None = None,
+        seconds: float | None = None,
+    ) -> dict[str, Any]:
+        """A label, or why there is none. Twice the same token is one answer."""
+        body = {"token": token, "label": label, "verdict": verdict, "seconds": seconds}
+        body = {name: value for name, value in body.items() if value is not None}
+        return self._calls.send("POST", f"{_at(run)}/labels", repeatable=True, json=body).json()
+
+    def skip(self, run: str, token: str) -> None:
+        """Puts a text back for others."""
+        self._calls.send("POST", f"{_at(run)}/review/{quoted(token)}/skip")
+
+    def undo(self, run: str, who: str) -> SeenItem | None:
+        """The person's last answer, to be given again; None where there is none."""
+        return _item(self._calls.send("POST", f"{_at(run)}/review/undo", json={"who": who}))
+
+    def progress(self, run: str) -> dict[str, Any]:
+        """How far the round is that the run waits for."""
+        return self._calls.send("GET", f"{_at(run)}/review").json()
+
+
+def _item(response: httpx.Response) -> SeenItem | None:
+    return None if response.status_code == 204 else SeenItem.model_validate_json(response.content)
+
+
+def _pages(calls: Calls, path: str, params: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+    asked = dict(params or {})
+    while True:
+        page = calls.send("GET", path, params=asked).content
+        yield page
+        if (after := json.loads(page)["next"]) is None:
+            return
+        asked["after"] = after
+
+
+def _at(run: str) -> str:
+    return f"/v1/runs/{quoted(run)}"
