@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from prompts.errors import ThresherError
 
 ATTEMPTS = 4
 LONGEST_WAIT = 30.0
-_BRIEF = 0.5
 
 
 class ServiceError(ThresherError):
@@ -62,7 +61,7 @@ class Calls:
         again: seconds to wait before the second attempt; doubled each time, shortened at random by up to a half.
     """
 
-    def __init__(self, http: httpx.Client, again: float = _BRIEF) -> None:
+    def __init__(self, http: httpx.Client, again: float) -> None:
         self._http, self._again = http, again
 
     def close(self) -> None:
@@ -88,11 +87,11 @@ class Calls:
             except httpx.TransportError as error:
                 if last or not (harmless or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)):
                     raise _unreachable(self._http, error) from error
-                self._wait(attempt, {})
+                self.pause(attempt)
                 continue
             if last or not _again(response.status_code, harmless):
                 return checked(response)
-            self._wait(attempt, response.headers)
+            self.pause(attempt, response.headers.get("retry-after", ""))
         raise AssertionError("the last attempt returns or raises")
 
     @contextmanager
@@ -117,9 +116,9 @@ class Calls:
         finally:
             beside.unlink(missing_ok=True)
 
-    def _wait(self, attempt: int, headers: Mapping[str, str]) -> None:
+    def pause(self, attempt: int = 1, asked: str = "") -> None:
+        """Waits before another attempt, at least as long as the service asked for."""
         pause = self._again * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads clients out
-        asked = headers.get("retry-after", "")
         time.sleep(min(LONGEST_WAIT, max(pause, float(asked) if asked.isdecimal() else 0.0)))
 
 

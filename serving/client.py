@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from serving.bodies import as_json, file_pieces, quoted, row_lines, told
 from serving.calls import (
+    ATTEMPTS,
     Busy,
     Calls,
     Conflict,
@@ -73,14 +74,22 @@ class Client:
         key: an API key; none is needed on the loopback interface of a service without keys.
         timeout: seconds without a byte after which a request is given up.
         http: an `httpx.Client` of one's own instead, with the service's base URL.
+        again: seconds before a request is sent again; doubled each time, shortened at random by up to a half.
     """
 
     def __init__(
-        self, url: str, key: str | None = None, *, timeout: float = 300.0, http: httpx.Client | None = None
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 300.0,
+        http: httpx.Client | None = None,
+        again: float = 0.5,
     ) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         patience = httpx.Timeout(timeout, connect=5.0)
-        self._calls = Calls(http or httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=patience))
+        own = http or httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=patience)
+        self._calls = Calls(own, again)
         self.datasets = DataSetCalls(self._calls)
         self.runs = RunCalls(self._calls)
         self.review = ReviewCalls(self._calls)
@@ -204,12 +213,12 @@ class RunCalls:
                         yield event
             except (Unreachable, Busy):
                 failed += 1
-                if failed >= 4:
+                if failed >= ATTEMPTS:
                     raise
             else:
                 if self.get(id).over:
                     return
-            time.sleep(0.5)
+            self._calls.pause()
 
     def cancel(self, id: str) -> SeenRun:  # noqa: A002
         return self._run("POST", f"{_at(id)}/cancel", repeatable=True)
