@@ -34,7 +34,7 @@ def plan(
     from serving import settings
     from serving.runs import wiring
     from serving.runs.planning import planned
-    from serving.runs.running import Wish
+    from serving.runs.wishes import Wish
 
     wish = Wish(
         task=named,

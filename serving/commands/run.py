@@ -8,8 +8,8 @@ import typer
 if TYPE_CHECKING:
     from serving.connect import Setting
     from serving.runs.job import Job
-    from serving.runs.running import Wish
     from serving.runs.store import Store
+    from serving.runs.wishes import Wish
     from serving.system.progress import Bars
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/ID where none is named.")]
@@ -38,7 +38,7 @@ def run(
     pool = read_table(data, named, text=text, label=label)
     tested = read_table(test, named, text=text, label=label) if test else None
 
-    from serving.runs.running import Wish  # after the files: what is wrong with them is said before this loads
+    from serving.runs.wishes import Wish  # after the files: what is wrong with them is said before this loads
 
     wish = Wish(
         task=named,
@@ -90,10 +90,10 @@ def demo(
 
 def carry_out(wish: "Wish", out: Path | None) -> None:
     """Begins a run and sees it through."""
-    from serving.runs import running
+    from serving.runs import running, wishes
     from serving.system.progress import Bars
 
-    running.check(wish)
+    wishes.check(wish)
     with Bars() as bars:
         job, store, folder = running.begin(wish, _setting(bars), out)
     typer.echo(f"run {job.id} → {folder}")

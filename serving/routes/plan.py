@@ -15,7 +15,7 @@ from serving.routes.annotate import TASK
 from serving.routes.means import AtThreads
 from serving.runs.plan import Forecast, Limits
 from serving.runs.planning import planned
-from serving.runs.running import Wish
+from serving.runs.wishes import Wish
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import needs
 

@@ -10,8 +10,8 @@ from evaluation.split import Split, split
 from serving.connect import Setting
 from serving.models import wheels
 from serving.models.catalogue import Archive
-from serving.runs.running import Wish
 from serving.runs.tables import read_table, read_task
+from serving.runs.wishes import Wish
 from serving.system import pip_calls
 
 POOL, TEST, BUDGET, READS, TEST_READS = 1000, 1000, 32, 600, 300

@@ -17,11 +17,17 @@ from prompts.messages import Frozen
 class People(Frozen):
     """Who answers when a recipe asks a person."""
 
-    kind: Literal["file", "simulated"]
+    kind: Literal["file", "simulated", "queue"]
     noise: float = Field(default=0.0, ge=0.0, le=1.0)
     """Simulated: share of wrong answers."""
     seconds: float = Field(default=8.0, ge=0.0)
     """Simulated: cost of one label."""
+    overlap: int = Field(default=1, ge=1, le=20)
+    """Queue: people who answer for each text; each answer is a label of the budget."""
+    blind: float = Field(default=0.2, ge=0.0, le=1.0)
+    """Queue: share of texts on which the machine's suggestion is hidden."""
+    experts: bool = False
+    """Queue: whether people look over the LLM's picks before they are labelled."""
 
 
 class JobArm(Frozen):
@@ -48,6 +54,8 @@ class Job(Frozen):
     schema_number: Literal[1] = 1
     program: str = ""
     """Version of this program: what another one would do is another run."""
+    title: str = ""
+    """What people call it; jobs of different titles are different runs."""
     task: Task
     data: str
     """SHA-256 of the pool: ids, texts and labels."""

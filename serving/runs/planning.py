@@ -6,11 +6,11 @@ from agent.recipe import Recipe
 from evaluation.records import Arm
 from serving.engine.environment import build_for
 from serving.roles.fingerprints import fingerprints
-from serving.runs import running
+from serving.runs import wishes
 from serving.runs.job import Job, JobArm
 from serving.runs.plan import Forecast, Limits, forecast
 from serving.runs.rates import measured
-from serving.runs.running import Wish
+from serving.runs.wishes import Wish
 from serving.settings import Settings
 from serving.system.machine import inspect
 
@@ -33,8 +33,8 @@ def planned(
     Raises:
         BadInput: the wish cannot be carried out.
     """
-    running.check(wish)
-    job = running.plan(wish, None, None)
+    wishes.check(wish)
+    job = wishes.plan(wish, None, None)
     if recipe is not None:
         job = _with(job, recipe)
     gpu = build_for(inspect(), settings.gpu).gpu

@@ -1,8 +1,6 @@
 """The main job from beginning to end: check what was asked, do it, leave the results. `thresher run` and `resume`."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,169 +10,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from agent.domain import Task
 from agent.errors import BadInput, StoreError, ThresherError, Waiting
-from agent.generate.filters import digest
 from agent.protocols import Columns
-from agent.recipes import RECIPES
-from agent.students import Bert, LearnerSpec, TfidfSvm
-from evaluation.records import Arm, Role
+from agent.protocols import People as Answering
 from evaluation.records import Cell as CellRecord
-from evaluation.split import SplitReport
 from serving.connect import Served, Setting
 from serving.llm.ledger import LedgeredChat
-from serving.models.resolve import Loaded
-from serving.roles.fingerprints import fingerprints
 from serving.runs import beside, outputs, wiring
-from serving.runs.job import Job, JobArm, People
+from serving.runs.job import Job
 from serving.runs.journal import LostLease
 from serving.runs.people import FilePeople
+from serving.runs.picks import Picks
 from serving.runs.results import leave
+from serving.runs.reviews import Reviews
+from serving.runs.reviews_people import QueueExperts, QueuePeople
 from serving.runs.screen import Screen
 from serving.runs.store import Store
 from serving.runs.tables import Table
+from serving.runs.wishes import Wish, asks_llm, check, plan
 from serving.runs.worker import Worker
+from serving.settings import Settings
 from serving.system import machine
-
-LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "svm": TfidfSvm()}
-COMPARED: tuple[tuple[str, Role, str], ...] = (
-    ("agent", "agent", "agent"),
-    ("random-and-machine", "control", "random people + LLM labels"),
-    ("machine-only", "machine", "LLM labels, no person"),
-    ("uncertainty", "classic", "uncertainty"),
-    ("diversity", "classic", "diversity"),
-    ("random", "classic", "random"),
-)
-"""What `--compare` runs: name of the recipe, its role in the report, its title."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the user asked for, in the words of the command line."""
-
-    task: Task
-    table: Table
-    test: Table | None
-    budget: int
-    recipe: str = "agent"
-    compare: bool = False
-    seeds: int = 1
-    students: tuple[str, ...] = ("bert",)
-    simulate: bool = False
-    noise: float = 0.0
-    reads: int = 600
-    test_reads: int = 300
-    data_card: str = ""
-    split: SplitReport | None = None
-
-
-def check(wish: Wish) -> None:
-    """Raises BadInput for what could only fail later: before anything is started, asked or written."""
-    n = len(wish.table.columns)
-    if wish.budget > n:
-        raise BadInput(f"the budget of {wish.budget} labels is larger than the pool of {n} texts", "ask for less")
-    if wish.recipe not in RECIPES:
-        raise BadInput(f"there is no recipe {wish.recipe!r}", f"known: {', '.join(RECIPES)}")
-    _reads(wish)
-    _pairs(wish)
-    unknown = [name for name in wish.students if name not in LEARNERS]
-    if unknown:
-        raise BadInput(f"there is no student {unknown[0]!r}", f"known: {', '.join(LEARNERS)}")
-    if wish.compare and (wish.test is None or not wish.simulate):
-        raise BadInput("a comparison needs gold labels of pool and test texts", "give --test FILE and --simulate")
-    if not wish.simulate and wish.seeds * len(wish.students) > 1:
-        what = f"{wish.seeds} seeds of {len(wish.students)} students would each ask people for {wish.budget} labels"
-        raise BadInput(what, "take one seed and one student, or simulate people with --simulate")
-    if wish.simulate:
-        _labelled("data", wish.table)
-    if wish.test is not None:
-        _labelled("test", wish.test)
-        _apart(wish.table, wish.test)
-
-
-def _apart(pool: Table, test: Table) -> None:
-    """A text of the pool in the test set, and the student is measured on what it may have been trained on."""
-    known = {digest(text): id_ for id_, text in _inputs_of(pool)}
-    shared = [(known[digest(text)], id_) for id_, text in _inputs_of(test) if digest(text) in known]
-    if shared:
-        what = f"{len(shared)} of {len(test.columns)} texts in {test.path} stand in {pool.path} too"
-        raise BadInput(f"{what}, the first as {shared[0][1]!r} and {shared[0][0]!r}", "keep them in one of the files")
-
-
-def _inputs_of(table: Table) -> Iterator[tuple[str, str]]:
-    """Ids with all that a student reads of them: both halves of a pair."""
-    columns = table.columns
-    for i, id_ in enumerate(columns.ids):
-        yield id_, columns.texts[i] + (f" {columns.texts_b[i]}" if columns.texts_b else "")
-
-
-def _pairs(wish: Wish) -> None:
-    names = [name for name, _, _ in COMPARED] if wish.compare else [wish.recipe]
-    steps = (step for name in names for step in RECIPES[name](wish.budget, Bert(), wish.reads).steps)
-    if wish.table.columns.texts_b is not None and any(step.query.kind == "generate" for step in steps):
-        what = f"the recipe {names[0]!r} writes single texts, and {wish.table.path} holds pairs"
-        raise BadInput(what, "take a recipe without generation, such as random-and-machine")
-
-
-def _reads(wish: Wish) -> None:
-    """Where the LLM labels, some of its labels have to be left after people had their turn at the least sure ones."""
-    named = {name for name, _, _ in COMPARED} if wish.compare else {wish.recipe}
-    least = max(1, wish.budget // 4) + 1 if "agent" in named else 1
-    if wish.reads < least and named & {"agent", "machine-only", "random-and-machine"}:
-        what = f"the LLM is to label {wish.reads} texts, too few for {wish.budget} labels of people"
-        raise BadInput(what, f"give --reads {least} or more, or a recipe without an LLM, such as random")
-
-
-def _labelled(what: str, table: Table) -> None:
-    missing = len(table.columns) - len(table.gold)
-    if missing:
-        raise BadInput(
-            f"{missing} of {len(table.columns)} texts in {table.path} have no label", f"fill the {what} file"
-        )
-    found = Counter(table.gold.values())
-    if len(found) < 2:
-        raise BadInput(
-            f"every text in {table.path} is labelled {next(iter(found))!r}", "give texts of two labels or more"
-        )
-
-
-def plan(wish: Wish, served: Served | None, encoder: Loaded | None) -> Job:
-    """The job that a wish amounts to; without models for a forecast only."""
-    named: tuple[tuple[str, Role, str], ...] = COMPARED if wish.compare else ((wish.recipe, "agent", wish.recipe),)
-    # The cells of a comparison share the cores (`serving.runs.beside`): one thread each, whatever the machine.
-    named_learners = (LEARNERS[name] for name in wish.students)
-    learners = tuple(
-        each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert) else each
-        for each in named_learners
-    )
-    arms = tuple(
-        JobArm(arm=Arm(name=name, title=title, role=role), recipe=RECIPES[name](wish.budget, learners[0], wish.reads))
-        for name, role, title in named
-    )
-    return Job(
-        program=outputs.thresher_version(),
-        task=wish.task,
-        data=wish.table.digest,
-        test=wish.test.digest if wish.test else "",
-        data_card=wish.data_card,
-        split=wish.split,
-        budget=wish.budget,
-        reads=wish.reads,
-        test_reads=wish.test_reads if wish.compare else 0,
-        arms=arms,
-        learners=learners,
-        seeds=tuple(range(wish.seeds)),
-        people=People(kind="simulated" if wish.simulate else "file", noise=wish.noise),
-        llm=wiring.used(served) if served else None,
-        encoder=wiring.used(encoder) if encoder else None,
-        prompts=tuple(sorted({p for each in arms for p in fingerprints(each.recipe)})),
-    )
-
-
-def asks_llm(wish: Wish) -> bool:
-    """Whether anything in it needs an LLM."""
-    named = [name for name, _, _ in COMPARED] if wish.compare else [wish.recipe]
-    return any(RECIPES[name](wish.budget, Bert(), wish.reads).asks_llm for name in named)
 
 
 def begin(wish: Wish, setting: Setting, out: Path | None) -> tuple[Job, Store, Path]:
@@ -184,13 +40,18 @@ def begin(wish: Wish, setting: Setting, out: Path | None) -> tuple[Job, Store, P
     job = plan(wish, wiring.connect(setting) if asks_llm(wish) else None, encoder)
     store = wiring.open_store(setting.settings)
     folder = (out or Path("runs") / job.id).resolve()
+    keep_inputs(job, wish, setting.settings)
     stored = store.begin(job.id, job.model_dump_json(), str(folder))
-    inputs = _inputs(job, setting)
+    return job, store, Path(stored.folder)
+
+
+def keep_inputs(job: Job, wish: Wish, settings: Settings) -> None:
+    """Before the run is recorded, so that a recorded run has them."""
+    inputs = _inputs(job, settings)
     inputs.mkdir(parents=True, exist_ok=True)
     keep(wish.table, inputs / "pool.parquet")
     if wish.test is not None:
         keep(wish.test, inputs / "test.parquet")
-    return job, store, Path(stored.folder)
 
 
 def recall(name: str, setting: Setting) -> tuple[Job, Store, Path]:
@@ -228,7 +89,7 @@ def prepare(
 
     What is written carries the number `fence` of the claim under which this process works.
     """
-    settings, inputs = setting.settings, _inputs(job, setting)
+    settings, inputs = setting.settings, _inputs(job, setting.settings)
     encoder, embed = wiring.encoder(setting)
     served = wiring.connect(setting) if job.llm and asks_llm else None
     _same(job, served)
@@ -244,9 +105,22 @@ def prepare(
         chat=None if served is None else wiring.chat(settings, served, store, told),
         embed=embed,
         checkpoint=encoder.path,
-        people=FilePeople(folder, job.task) if job.people.kind == "file" else None,
+        people=_people(job, store, folder),
+        experts=QueueExperts(Picks(store.engine), job.id) if job.people.experts else None,
     )
     return Work(worker, store, folder, fence)
+
+
+def _people(job: Job, store: Store, folder: Path) -> Answering | None:
+    """Simulated people are made where the gold labels are."""
+    match job.people.kind:
+        case "file":
+            return FilePeople(folder, job.task)
+        case "queue":
+            who = job.people
+            return QueuePeople(Reviews(store.engine), job.id, job.task.names, who.overlap, who.blind)
+        case "simulated":
+            return None
 
 
 def execute(work: Work) -> str:
@@ -261,7 +135,8 @@ def execute(work: Work) -> str:
             cells = _cells(work)
     except Waiting as waiting:
         work.store.mark(job.id, "waiting", waiting.what, work.fence)
-        raise Waiting(waiting.missing, f"{waiting.hint}, then: thresher resume {job.id}") from waiting
+        onward = f", then: thresher resume {job.id}" if job.people.kind == "file" else ""
+        raise Waiting(waiting.missing, f"{waiting.hint}{onward}") from waiting
     except LostLease:
         raise
     except ThresherError as error:
@@ -335,8 +210,8 @@ def _machine() -> str:
     return f"{len(found.cores)} cores, {found.memory / machine.GIB:.0f} GiB{gpus}"
 
 
-def _inputs(job: Job, setting: Setting) -> Path:
-    return setting.settings.home / "runs" / job.id
+def _inputs(job: Job, settings: Settings) -> Path:
+    return settings.home / "runs" / job.id
 
 
 def _same(job: Job, served: Served | None) -> None:

@@ -19,7 +19,7 @@ from agent.generate.filters import digest
 from agent.lab import Lab
 from agent.loop import Outcome, learn
 from agent.pool import Pool
-from agent.protocols import Bench, ChatModel, Embedder, Fence, Floats, Student
+from agent.protocols import Bench, ChatModel, Embedder, Experts, Fence, Floats, Student
 from agent.protocols import People as Answering
 from agent.query.diagnose import arm_name, filled_share, position_quartiles
 from agent.seeds import generator
@@ -49,6 +49,8 @@ class Worker:
     checkpoint: Path | None = None
     people: Answering | None = None
     """Real people; simulated ones are made here, from gold."""
+    experts: Experts | None = None
+    """Who looks over the LLM's picks before they are labelled."""
     fence: Fence | None = field(default=None, init=False)
 
     def run(self, cells: Sequence[Cell] | None = None) -> tuple[CellRecord, ...]:
@@ -77,7 +79,7 @@ class Worker:
         pool = shuffled(self.job, self.table, cell.seed)
         bench = self._bench(pool, cell.seed)
         show = self.screen.batch if observe is not None and cell == self.job.main else None
-        lab = Lab(spec, bench, self._fenced(), self._kept(cell), observe, show)
+        lab = Lab(spec, bench, self._fenced(), self._kept(cell), observe, show, self.experts)
         return learn(spec, pool, lab, self.journal(f"{cell.key()}/"))
 
     def measured(self, cell: Cell) -> CellRecord:
@@ -147,6 +149,7 @@ class Worker:
             chat=self.chat,
             embed=self.embed,
             people=people,
+            overlap=self.job.people.overlap,
             gold=self.table.gold or None,
             sample=pool.columns.take(range(min(self.job.sample, len(pool)))),
             checkpoint=self.checkpoint,

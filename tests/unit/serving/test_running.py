@@ -15,12 +15,14 @@ from prompts.template import load
 from serving.connect import Served, Setting
 from serving.llm.probe import Honours
 from serving.models.resolve import Loaded
+from serving.roles.fingerprints import fingerprints
 from serving.runs import running
 from serving.runs.people import FilePeople
-from serving.runs.running import LEARNERS, Wish, Work, asks_llm, check, execute, fingerprints, keep, kept, plan, recall
+from serving.runs.running import Work, execute, keep, kept, recall
 from serving.runs.store import Store
 from serving.runs.tables import Table
 from serving.runs.wiring import open_store
+from serving.runs.wishes import COMPARED, LEARNERS, Wish, asks_llm, check, plan
 from serving.runs.worker import Worker
 from serving.settings import Settings
 from tests.support.questions import TASK, texts
@@ -115,7 +117,7 @@ def test_what_can_be_done_is_not_refused(fields: dict[str, object]) -> None:
 
 def test_a_plan_holds_everything_that_decides_the_run() -> None:
     job = plan(wish(simulate=True, compare=True, test=toy_table(9, seed=9), seeds=2, noise=0.1), SERVED, ENCODER)
-    assert [each.arm.name for each in job.arms] == [name for name, _, _ in running.COMPARED]
+    assert [each.arm.name for each in job.arms] == [name for name, _, _ in COMPARED]
     assert job.llm == WeightsUsed(name="m", variant="M Instruct", source="hub", hash="ab")
     assert job.encoder is not None
     assert job.encoder.hash == "cd"

@@ -1,0 +1,62 @@
+"""One run in a process of its own: `python -m serving.service.child RUN`. Started and watched by the supervisor.
+
+It may be killed at any moment: what it has recorded stands, and whoever claims the run next goes on from there.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+
+from agent.errors import ThresherError, Waiting
+from serving.runs.lease import Busy, Lease
+from serving.service.ending import BUSY, ENDED, FAILED, WAITING
+
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+
+def main(name: str) -> int:
+    """Works on one run until it ends, waits for people or is taken away. Returns the exit code."""
+    _die_with_parent()
+    from rich.console import Console
+
+    from serving import settings
+    from serving.connect import Setting
+    from serving.runs import running
+    from serving.runs.screen import Screen
+
+    console = Console(file=sys.stderr, force_terminal=False)
+    setting = Setting(settings.load(), console.print)
+    try:
+        job, store, folder = running.recall(name, setting)
+        with Lease(store, job.id) as lease:
+            threading.Thread(target=_leave_when_lost, args=(lease,), daemon=True).start()
+            work = running.prepare(job, store, folder, setting, lease.fence, screen=Screen(job, console))
+            running.execute(work)
+    except Busy:
+        return BUSY
+    except Waiting:
+        return WAITING
+    except ThresherError as error:
+        console.print(f"error: {error}")
+        return FAILED
+    return ENDED
+
+
+def _die_with_parent() -> None:
+    """A service that is killed takes its runs' processes with it, also in the middle of a training."""
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
+        sys.exit(BUSY)
+
+
+def _leave_when_lost(lease: Lease) -> None:
+    lease.lost.wait()
+    os._exit(BUSY)  # somebody else works on the run: whatever is computed here would be refused
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

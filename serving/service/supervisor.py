@@ -1,0 +1,146 @@
+"""Keeps unfinished runs going: one process for each, a few at a time, oldest first.
+
+A thread looks at the store twice a second. It starts a process for each run that should be worked on and that nobody
+has claimed, whether it was created a moment ago, left behind by a service that was killed, or its people have
+answered. Two services on one database may start a process for the same run: only one of them gets the claim.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.errors import StoreError
+from serving.runs.store import Store
+from serving.service.ending import BUSY
+from serving.settings import Settings
+
+LOOK = 0.5
+MOST_CRASHES = 3
+"""A run whose process dies so often without having recorded anything is given up."""
+REST = 20.0
+"""Seconds until a run that another service works on is tried again."""
+
+Start = Callable[[str], "subprocess.Popen[bytes]"]
+
+
+@dataclass
+class Crashes:
+    """How often the process of a run died, since it last recorded something."""
+
+    count: int = 0
+    last_event: int = 0
+    not_before: float = 0.0
+
+
+@dataclass
+class Supervisor:
+    """`open()` starts the thread, `close()` ends it and the processes; what they were at goes on with the next one."""
+
+    store: Store
+    settings: Settings
+    start: Start | None = None
+    """From the id of a run to its process; None: `serving.service.child`."""
+    clock: Callable[[], float] = time.monotonic
+    children: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
+    crashes: dict[str, Crashes] = field(default_factory=dict[str, Crashes])
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self) -> None:
+        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            for child in self.children.values():
+                child.kill()  # nothing is lost: the next supervisor goes on from the last recorded step
+            for child in self.children.values():
+                child.wait()
+            self.children.clear()
+
+    def stop(self, run: str) -> None:
+        """Ends the process of a run, if it is ours."""
+        with self._lock:
+            child = self.children.pop(run, None)
+        if child is not None:
+            child.kill()
+            child.wait()
+
+    def look(self) -> None:
+        """One look: ends are noted, cancelled runs' processes ended, new ones started."""
+        with self._lock:
+            for run, child in list(self.children.items()):
+                if child.poll() is not None:
+                    del self.children[run]
+                    self._ended(run, child.returncode)
+                elif self.store.get(run).state == "cancelled":
+                    child.kill()
+            for run in self.store.claimable():
+                if len(self.children) >= self.settings.runs_at_once or self._over.is_set():
+                    return
+                if run not in self.children and self.clock() >= self.crashes.get(run, Crashes()).not_before:
+                    self.children[run] = (self.start or self._child)(run)
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK):
+            try:
+                self.look()
+            except StoreError:
+                continue  # the database is away; the runs' processes notice for themselves
+
+    def _ended(self, run: str, code: int) -> None:
+        stored = self.store.get(run)
+        if stored.state not in ("queued", "running"):
+            self.crashes.pop(run, None)
+            return
+        known = self.crashes.setdefault(run, Crashes())
+        known.not_before = self.clock() + REST
+        if code == BUSY:
+            return
+        events = self.store.events(run, known.last_event, 10_000)
+        steps = [event.seq for event in events if event.kind == "step"]
+        known.count = 1 if steps else known.count + 1
+        known.last_event = max([known.last_event, *steps])
+        known.not_before = self.clock() + (0.0 if steps else 2.0**known.count)
+        if known.count >= MOST_CRASHES:
+            self.store.mark(run, "failed", f"its process ended {known.count} times without a result ({_said(code)})")
+
+    def _child(self, run: str) -> "subprocess.Popen[bytes]":
+        log = self.settings.home / "runs" / run / "worker.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            command = [sys.executable, "-m", "serving.service.child", run]
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment(self.settings)
+            )
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a child's own settings are read from: the parent's variables, and what was set otherwise."""
+    known = {"cache": settings.cache, "home": settings.home, "model": settings.model, "port": settings.port}
+    known |= {"engine_url": settings.engine_url, "database": settings.database}
+    named = {f"THRESHER_{name.upper()}": str(value) for name, value in known.items()}
+    if settings.api_key is not None:
+        named["THRESHER_API_KEY"] = settings.api_key.get_secret_value()
+    return {**os.environ, **named, "PYTHONPATH": _path()}
+
+
+def _path() -> str:
+    """A child has to find this very program, wherever its working folder is."""
+    here = str(Path(__file__).parents[2])
+    given = os.environ.get("PYTHONPATH", "")
+    return f"{here}{os.pathsep}{given}" if given else here
+
+
+def _said(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
