@@ -29,8 +29,8 @@ CSV = "id,text,label,stars\na,one,pos,5\nb,two,,1\n"
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Iterator[DataSets]:
-    engine = open_database(tmp_path / "t.db")
+def data(database: str) -> Iterator[DataSets]:
+    engine = open_database(database)
     yield DataSets(engine)
     engine.dispose()
 

@@ -4,9 +4,10 @@ import multiprocessing
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import Engine
 
 from agent.domain import Round
 from agent.errors import StoreError
@@ -20,8 +21,15 @@ ROUND = Round(index=0, sizes={"labelled": 1}, measures={"mean_entropy": 0.1 + 0.
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    made = Store(open_database(tmp_path / "thresher.db"))
+def empty(database: str) -> Iterator[Engine]:
+    engine = open_database(database)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(empty: Engine) -> Store:
+    made = Store(empty)
     made.begin("films-1", "{}", "/results/one")
     return made
 
@@ -71,8 +79,8 @@ def test_a_value_of_another_form_is_refused_with_what_to_do(store: Store) -> Non
         store.journal("films-1").step("x", Round, never)
 
 
-def race(path: Path, mine: int, barrier: object, out: object) -> None:
-    journal = Store(open_database(path)).journal("films-1")
+def race(url: str, mine: int, barrier: object, out: object) -> None:
+    journal = Store(open_database(url)).journal("films-1")
 
     def compute() -> int:
         barrier.wait(30)
@@ -81,11 +89,11 @@ def race(path: Path, mine: int, barrier: object, out: object) -> None:
     out.put(journal.step("x", int, compute))
 
 
-def test_two_processes_end_with_one_value(store: Store, tmp_path: Path) -> None:
+def test_two_processes_end_with_one_value(store: Store, database: str) -> None:
     context = multiprocessing.get_context("fork")
     barrier, out = context.Barrier(2), context.Queue()
     store.engine.dispose()
-    both = [context.Process(target=race, args=(tmp_path / "thresher.db", i, barrier, out)) for i in (1, 2)]
+    both = [context.Process(target=race, args=(database, i, barrier, out)) for i in (1, 2)]
     for process in both:
         process.start()
     found = [out.get(timeout=60) for _ in both]
@@ -101,13 +109,16 @@ def test_beginning_a_known_run_gives_what_is_there(store: Store) -> None:
     assert (again.job, again.folder, again.state) == ("{}", "/results/one", "done")
 
 
-def test_an_unknown_run_is_refused_with_the_newest_ones(store: Store, tmp_path: Path) -> None:
+def test_an_unknown_run_is_refused_with_the_newest_ones(store: Store) -> None:
     for i in range(2, 9):
         store.begin(f"films-{i}", "{}", "")
     with pytest.raises(StoreError, match=r"no run 'films-9'; known: films-8, films-7, films-6, films-5, films-4$"):
         store.get("films-9")
+
+
+def test_where_there_are_no_runs_the_refusal_says_so(empty: Engine) -> None:
     with pytest.raises(StoreError, match="there are none yet"):
-        Store(open_database(tmp_path / "empty.db")).get("x")
+        Store(empty).get("x")
 
 
 def test_a_run_is_found_by_its_id_or_its_results(store: Store) -> None:
@@ -127,9 +138,9 @@ def test_runs_are_listed_newest_first_with_their_state(store: Store) -> None:
     ]
 
 
-def test_only_one_holds_a_run_and_a_later_claim_shuts_the_earlier_one_out(tmp_path: Path) -> None:
+def test_only_one_holds_a_run_and_a_later_claim_shuts_the_earlier_one_out(empty: Engine) -> None:
     now = [1000.0]
-    store = Store(open_database(tmp_path / "leases.db"), clock=lambda: now[0])
+    store = Store(empty, clock=lambda: now[0])
     store.begin("films-1", "{}", "/results", "service")
     first = store.claim("films-1", "elsewhere|1|1|a", 30)
     assert first == 1
