@@ -23,23 +23,28 @@ _POSTGRESQL = ("postgresql", "postgres")
 
 
 def open_database(path_or_url: str | Path) -> Engine:
-    """An engine whose connections are ready for several threads and processes at once.
+    """An engine over the newest tables, ready for several threads and processes at once.
+
+    An empty database gets the tables, an older one is upgraded (`serving.migrations`).
 
     SQLite: write-ahead log, `synchronous=NORMAL` (nothing committed is lost when the process dies; the last moments may
     be when the machine does), foreign keys on, 60 s busy time-out. Missing folders of a file are made.
 
+    PostgreSQL: connections are tried before they are used, so that a server that was restarted is found again.
+
     Raises:
-        StoreError: the place cannot be opened, is no database, or is an in-memory one.
+        StoreError: the place cannot be opened, is no database, is an in-memory one, or was written by a newer version.
     """
+    from serving.migrations.upgrade import bring_up
+
     url = _url(path_or_url)
+    engine = _open_sqlite(url) if url.get_backend_name() == "sqlite" else _open_server(url)
     try:
-        if url.get_backend_name() == "sqlite":
-            return _open_sqlite(url)
-        engine = create_engine(url, pool_pre_ping=True)
-    except (NoSuchModuleError, ImportError) as error:
-        raise StoreError(f"no driver for the database {_shown(url)} ({error})", "install its Python package") from error
-    with reading(engine):
-        return engine
+        bring_up(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 @contextmanager
@@ -110,6 +115,15 @@ def _open_sqlite(url: URL) -> Engine:
     return engine
 
 
+def _open_server(url: URL) -> Engine:
+    try:
+        # What a server allows (100 connections by default) is shared by all processes of the service.
+        return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=16, pool_timeout=BUSY_SECONDS)
+    except (NoSuchModuleError, ImportError) as error:
+        what = f"no driver for the database {shown(url)} ({error})"
+        raise StoreError(what, "install it: pip install 'thresher[postgres]'") from error
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own transaction handling begins too late (at the first write) and only ever deferred.
     connection.isolation_level = None
@@ -132,8 +146,9 @@ def _explained(engine: Engine) -> Generator[None]:
     except (DatabaseError, PoolTimeout) as error:
         cause = error.orig if isinstance(error, DatabaseError) else error
         hint = "check that it is a database of this program, writable, on a disk with room, and not held by another"
-        raise StoreError(f"the database {_shown(engine.url)} cannot be used: {cause}", hint) from error
+        raise StoreError(f"the database {shown(engine.url)} cannot be used: {cause}", hint) from error
 
 
-def _shown(url: URL) -> str:
+def shown(url: URL) -> str:
+    """As it may be told: without a password."""
     return url.database or "" if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)

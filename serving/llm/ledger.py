@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from agent.errors import StoreError
 from agent.exchange import ChatFailure, ChatReply, ChatRequest, Cost
 from agent.protocols import ChatModel
-from serving.database import create_tables, metadata, reading, writing
+from serving.database import metadata, reading, writing
 from serving.llm.identity import Served, key_of
 from serving.llm.meter import Meter
 from serving.system.owner import Owner, is_dead, new_owner
@@ -66,7 +66,6 @@ class Ledger:
         self._clock = clock
         # SQLite lets one writer in at a time and has the others poll; within a process they can queue instead.
         self._writer = threading.Lock()
-        create_tables(engine, calls)
 
     def find(self, keys: Iterable[str]) -> dict[str, ChatReply]:
         """The recorded answers among `keys`."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select
 
 from agent.errors import BadInput
 from agent.protocols import Columns
-from serving.database import create_tables, reading
+from serving.database import reading
 from serving.runs import tables, uploads
 from serving.runs.data_tables import DataSet, Stored, data_set, datasets, examples, stored
 from serving.runs.entries import Entries, Entry, Names
@@ -33,7 +33,6 @@ class DataSets:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        create_tables(engine, datasets, examples)
 
     def add(
         self, rows: Iterable[Row], name: str, *, names: Names | None = None, most: int = 0, where: str = "the data"

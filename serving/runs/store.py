@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from time import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Select, select, tuple_, update
+from sqlalchemy import Connection, Engine, Select, func, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
-from serving.database import create_tables, reading, writing
+from serving.database import reading, writing
 from serving.runs.events import Event, after, append, now
 from serving.runs.journal import StoredJournal, demand
-from serving.runs.schema import events, runs, steps
+from serving.runs.schema import runs, steps
 from serving.system.owner import is_dead
 
 State = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
@@ -43,7 +43,6 @@ class Store:
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time) -> None:
         self.engine, self._clock = engine, clock
-        create_tables(engine, runs, steps, events)
 
     def begin(self, id_: str, job: str, folder: str, origin: Origin = "cli") -> StoredRun:
         """Records a run before anything runs; the run that is there already under this id where there is one."""
@@ -141,6 +140,19 @@ class Store:
     def emit(self, run: str, kind: str, data: dict[str, Any]) -> None:
         with writing(self.engine) as connection:
             append(connection, run, kind, data)
+
+    def recorded(self, run: str, start: str, end: str) -> dict[str, str]:
+        """Values of the steps whose keys start and end so, as JSON."""
+        within = (steps.c.key.startswith(start, autoescape=True), steps.c.key.endswith(end, autoescape=True))
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(steps.c.key, steps.c.value).where(steps.c.run == run, *within))
+            return {row.key: row.value for row in rows}
+
+    def count(self, run: str, end: str) -> int:
+        """Steps whose keys end so."""
+        query = select(func.count()).where(steps.c.run == run, steps.c.key.endswith(end, autoescape=True))
+        with reading(self.engine) as connection:
+            return connection.execute(query).scalar_one()
 
     def journal(self, run: str, prefix: str = "", fence: int | None = None) -> StoredJournal:
         return StoredJournal(self.engine, run, prefix, fence)

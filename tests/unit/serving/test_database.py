@@ -1,6 +1,5 @@
 """One database file for threads and processes, and one line where it cannot be."""
 
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
-from serving.database import create_tables, metadata, open_database, reading, writing
+from serving.database import open_database, reading, writing
 
 
 @pytest.fixture
@@ -79,30 +78,6 @@ def test_a_failed_transaction_leaves_nothing(tmp_path: Path, counted: Table) -> 
     with reading(engine) as connection:
         assert connection.execute(select(counted)).all() == []
     engine.dispose()
-
-
-def test_tables_may_be_made_by_several_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            engine = open_database(path)
-            create_tables(engine)
-            engine.dispose()
-        except StoreError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-    with sqlite3.connect(path) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    connection.close()
-    assert set(metadata.tables) <= tables
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""The tables through the years: each change is a revision; a database gets the newest when it is opened."""

@@ -1,0 +1,8 @@
+"""Every table of this program, imported so that all of them hang on `database.metadata`."""
+
+from serving.database import metadata
+from serving.llm.ledger import calls
+from serving.runs import data_tables, review_tables, schema
+from serving.service import idempotency
+
+__all__ = ["calls", "data_tables", "idempotency", "metadata", "review_tables", "schema"]
