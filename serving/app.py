@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from serving import problem
 from serving import settings as environment
-from serving.routes import catalogue, datasets, plan, prompts, roles
+from serving.routes import catalogue, datasets, plan, prompts, roles, run_results, runs
 from serving.runs.outputs import thresher_version
 from serving.service.desk import Desk
 from serving.settings import Settings
@@ -35,6 +35,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="Thresher", version=thresher_version(), description=ABOUT, lifespan=life)
     app.state.desk = desk
     problem.install(app)
-    for router in (*roles.ROUTERS, prompts.router, catalogue.router, datasets.router, plan.router):
+    for router in (
+        *roles.ROUTERS,
+        prompts.router,
+        catalogue.router,
+        datasets.router,
+        plan.router,
+        runs.router,
+        run_results.router,
+    ):
         app.include_router(router)
     return app

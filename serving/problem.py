@@ -8,7 +8,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from agent.errors import BadInput, EngineError, PromptError, StoreError, ThresherError, Waiting
+from agent.errors import BadInput, EngineError, ModelError, PromptError, StoreError, ThresherError, Waiting
+from serving.runs.data import NoDataSet
+from serving.runs.journal import LostLease
+from serving.runs.lease import Busy
+from serving.runs.store import NoRun
 
 MEDIA = "application/problem+json"
 
@@ -82,11 +86,13 @@ def _status(error: ThresherError) -> int:
     match error:
         case Refused():
             return error.status
+        case NoRun() | NoDataSet():
+            return 404
         case BadInput() | PromptError():
             return 422
-        case EngineError() | StoreError():
-            return 503
-        case Waiting():
+        case Waiting() | Busy() | LostLease():
             return 409
+        case EngineError() | StoreError() | ModelError():
+            return 503
         case _:
             return 500

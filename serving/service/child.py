@@ -32,7 +32,11 @@ def main(name: str) -> int:
         job, store, folder = running.recall(name, setting)
         with Lease(store, job.id) as lease:
             threading.Thread(target=_leave_when_lost, args=(lease,), daemon=True).start()
-            work = running.prepare(job, store, folder, setting, lease.fence, screen=Screen(job, console))
+            try:
+                work = running.prepare(job, store, folder, setting, lease.fence, screen=Screen(job, console))
+            except ThresherError as error:  # such as an engine that is away: the supervisor tries again
+                store.mark(job.id, "queued", str(error), lease.fence)
+                raise
             running.execute(work)
     except Busy:
         return BUSY

@@ -113,7 +113,8 @@ class Supervisor:
         known.last_event = max([known.last_event, *steps])
         known.not_before = self.clock() + (0.0 if steps else 2.0**known.count)
         if known.count >= MOST_CRASHES:
-            self.store.mark(run, "failed", f"its process ended {known.count} times without a result ({_said(code)})")
+            ended = f"its process ended {known.count} times without a result ({_said(code)})"
+            self.store.mark(run, "failed", f"{stored.why}; {ended}" if stored.why else ended)
 
     def _child(self, run: str) -> "subprocess.Popen[bytes]":
         log = self.settings.home / "runs" / run / "worker.log"
@@ -126,13 +127,15 @@ class Supervisor:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What a child's own settings are read from: the parent's variables, and what was set otherwise."""
-    known = {"cache": settings.cache, "home": settings.home, "model": settings.model, "port": settings.port}
-    known |= {"engine_url": settings.engine_url, "database": settings.database}
-    named = {f"THRESHER_{name.upper()}": str(value) for name, value in known.items()}
+    """What a child's own settings are read from: the parent's variables, and what its settings were given otherwise."""
+    given = {name: getattr(settings, name) for name in settings.model_fields_set if name in _PASSED}
+    named = {f"THRESHER_{name.upper()}": str(value) for name, value in given.items()}
     if settings.api_key is not None:
         named["THRESHER_API_KEY"] = settings.api_key.get_secret_value()
     return {**os.environ, **named, "PYTHONPATH": _path()}
+
+
+_PASSED = ("cache", "home", "model", "port", "engine_url", "database", "gpu")
 
 
 def _path() -> str:

@@ -1,0 +1,153 @@
+"""What a run leaves, over HTTP: events as they happen, labels, the student, the report."""
+
+import asyncio
+import io
+import json
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path as Folder
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import HTMLResponse, StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from serving import problem
+from serving.problem import Refused
+from serving.routes.runs import RunId
+from serving.runs.export import MEDIA, ExportFormat, write_csv, write_jsonl, write_parquet
+from serving.runs.store import OPEN, Store
+from serving.service.desk import AtDesk, Desk
+from serving.service.guard import needs
+
+router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
+LOOK = 0.5
+ALIVE = 15.0
+"""Seconds of silence after which a comment is sent, so that nothing on the way gives the connection up."""
+
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+MODEL: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}
+}
+LABELS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media.split(";")[0]: {"schema": {"type": "string"}} for media in MEDIA.values()}}
+}
+
+
+@router.get(
+    "/runs/{run}/events",
+    summary="Follow a run",
+    dependencies=[needs("read")],
+    response_class=StreamingResponse,
+    responses=EVENTS,
+)
+async def follow(
+    run: RunId,
+    request: Request,
+    desk: AtDesk,
+    seen: Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**53)] = 0,
+) -> StreamingResponse:
+    """Server-sent events, from the first (or from `Last-Event-ID`) until the run is over. Each has a number."""
+    await run_in_threadpool(desk.store.get, run)
+    return StreamingResponse(_told(desk.store, run, seen, request), media_type="text/event-stream")
+
+
+async def _told(store: Store, run: str, seen: int, request: Request) -> AsyncIterator[str]:
+    silent = 0.0
+    while not await request.is_disconnected():
+        state = (
+            await run_in_threadpool(store.get, run)
+        ).state  # before the events: the last of them are then all there
+        events = await run_in_threadpool(store.events, run, seen)
+        for event in events:
+            seen = event.seq
+            yield f"id: {event.seq}\nevent: {event.kind}\ndata: {json.dumps({**event.data, 'at': event.created})}\n\n"
+        if state not in OPEN and not events:
+            return
+        silent = 0.0 if events else silent + LOOK
+        if silent >= ALIVE:
+            silent = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(LOOK)
+
+
+@router.get(
+    "/runs/{run}/labels",
+    summary="The labels",
+    dependencies=[needs("read")],
+    response_class=StreamingResponse,
+    responses=LABELS,
+)
+def labels(
+    run: RunId,
+    desk: AtDesk,
+    format: Annotated[ExportFormat, Query(description="Of the answer.")] = "jsonl",  # noqa: A002  the contract's name
+) -> StreamingResponse:
+    """Of a finished run: each text with the label that stands, who gave it, and its history."""
+    path = _result(desk, run, "labels.jsonl")
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with path.open(encoding="utf-8") as file:
+            yield from (json.loads(line) for line in file)
+
+    write = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}[format]
+    disposition = {"Content-Disposition": f'attachment; filename="labels.{format}"'}
+    return StreamingResponse(write(rows()), media_type=MEDIA[format], headers=disposition)
+
+
+@router.get(
+    "/runs/{run}/model",
+    summary="The student",
+    dependencies=[needs("read")],
+    response_class=StreamingResponse,
+    responses=MODEL,
+)
+def model(run: RunId, desk: AtDesk) -> StreamingResponse:
+    """Of a finished run: a tar.gz of the folder that `AutoModelForSequenceClassification.from_pretrained` loads."""
+    folder = _result(desk, run, "student")
+    disposition = {"Content-Disposition": f'attachment; filename="{run}-student.tar.gz"'}
+    return StreamingResponse(_packed(folder), media_type="application/gzip", headers=disposition)
+
+
+@router.get("/runs/{run}/report", summary="The report", dependencies=[needs("read")], response_class=HTMLResponse)
+def report(run: RunId, desk: AtDesk) -> HTMLResponse:
+    """Of a finished run: one page that needs nothing else."""
+    return HTMLResponse(_result(desk, run, "report.html").read_text(encoding="utf-8"))
+
+
+def _result(desk: Desk, run: str, name: str) -> Folder:
+    found = desk.store.get(run)
+    path = Folder(found.folder) / name
+    if found.state != "done" or found.origin != "service":
+        raise Refused(409, f"run {run!r} is {found.state} and has no {name} yet", "wait until it is done")
+    if not path.exists():
+        raise Refused(410, f"the {name} of run {run!r} is gone", "run it again under another name")
+    return path
+
+
+class _Pieces(io.RawIOBase):
+    """What an archive is written to, handed on piece by piece."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.pieces.append(bytes(data))
+        return len(data)
+
+    def take(self) -> Iterator[bytes]:
+        yield from self.pieces
+        self.pieces.clear()
+
+
+def _packed(folder: Folder) -> Iterator[bytes]:
+    out = _Pieces()
+    with tarfile.open(fileobj=out, mode="w|gz") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.add(path, arcname=f"student/{path.relative_to(folder)}")
+                yield from out.take()
+    yield from out.take()

@@ -1,0 +1,166 @@
+"""Runs: begin one, see where it stands, stop it, let it go on."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from pydantic import Field
+from starlette.concurrency import run_in_threadpool
+
+from prompts.messages import Frozen
+from serving import problem
+from serving.problem import Refused
+from serving.routes.annotate import TASK
+from serving.routes.plan import PlanRequest
+from serving.runs.job import People
+from serving.runs.store import OPEN, State, StoredRun
+from serving.runs.view import History, RunList, RunShown, history, shown
+from serving.runs.wishes import Wish
+from serving.service.commission import commission
+from serving.service.desk import AtDesk, Desk
+from serving.service.guard import Calling, needs
+
+router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
+EXAMPLE: dict[str, Any] = {"task": TASK, "data": "<id of a data set>", "budget": 32, "recipe": "agent"}
+RunId = Annotated[str, Path(max_length=80, description="As the creation answered it.")]
+
+
+class Asked(Frozen):
+    """How people are asked."""
+
+    overlap: int = Field(default=1, ge=1, le=20, description="People for each text; each answer is a label.")
+    blind_share: float = Field(default=0.2, ge=0.0, le=1.0, description="Of texts whose suggestion is hidden.")
+    experts: bool = Field(default=False, description="Whether people look over the LLM's picks first.")
+    noise: float = Field(default=0.0, ge=0.0, le=1.0, description="Share of wrong answers of simulated people.")
+
+
+class RunRequest(PlanRequest):
+    """A run: the fields of `POST /v1/plan`, and how people are asked."""
+
+    name: str = Field(default="", max_length=200, description="Equal runs of other names are other runs.")
+    asked: Asked = Field(default=Asked())
+
+
+@router.post(
+    "/runs",
+    summary="Begin a run",
+    status_code=201,
+    dependencies=[needs("run")],
+    responses={200: {"model": RunShown, "description": "The same run is there already"}},
+)
+async def begin(
+    body: Annotated[RunRequest, Body(examples=[EXAMPLE])],
+    request: Request,
+    response: Response,
+    desk: AtDesk,
+    who: Calling,
+    key: Annotated[str, Header(alias="Idempotency-Key", max_length=200)] = "",
+) -> RunShown:
+    """Recorded before anything is started; a process of its own then works on it.
+
+    Equal runs are one run: asked for again, it is answered as it stands. With an `Idempotency-Key`, sending the same
+    request again answers with the same run, and another request under that key is refused with 409.
+    """
+    raw = await request.body()
+
+    def work() -> tuple[RunShown, bool]:
+        known = desk.idempotency.find(who.name, key, raw) if key else None
+        if known is not None:
+            return shown(desk.store, desk.store.get(known)), False
+        made = commission(wish_of(body, desk), desk)
+        if key:
+            desk.idempotency.keep(who.name, key, raw, made.run.id)
+        return shown(desk.store, made.run), made.new
+
+    found, new = await run_in_threadpool(work)
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/runs/{found.id}"
+    return found
+
+
+def wish_of(body: RunRequest, desk: Desk) -> Wish:
+    """A request in the words of the command line."""
+    simulated, asked = body.people == "simulated", body.asked
+    queue = People(kind="queue", overlap=asked.overlap, blind=asked.blind_share, experts=asked.experts)
+    return Wish(
+        task=body.task,
+        table=desk.data.table(body.data),
+        test=desk.data.table(body.test) if body.test else None,
+        budget=body.budget,
+        recipe=body.recipe if isinstance(body.recipe, str) else "random",
+        own=None if isinstance(body.recipe, str) else body.recipe,
+        compare=body.compare,
+        seeds=body.seeds,
+        students=body.students,
+        simulate=simulated,
+        noise=asked.noise,
+        reads=body.reads,
+        title=body.name,
+        people=None if simulated else queue,
+    )
+
+
+@router.get("/runs", summary="List runs", dependencies=[needs("read")])
+def list_runs(
+    desk: AtDesk,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
+    state: Annotated[State | None, Query(description="Only runs in this state.")] = None,
+) -> RunList:
+    """The newest first."""
+    found = desk.store.list(limit + 1, after, state)
+    items = tuple(shown(desk.store, run) for run in found[:limit])
+    return RunList(items=items, next=items[-1].id if len(found) > limit else None)
+
+
+@router.get(
+    "/runs/{run}",
+    summary="Where a run stands",
+    response_model=RunShown,
+    dependencies=[needs("read")],
+    responses={304: {"description": "As it was"}},
+)
+def get_run(
+    run: RunId, desk: AtDesk, known: Annotated[str, Header(alias="If-None-Match", max_length=100)] = ""
+) -> Response:
+    """With an ETag: given back as `If-None-Match`, an unchanged run is answered with 304 and no body."""
+    body = shown(desk.store, desk.store.get(run)).model_dump_json()
+    tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
+    if known == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, media_type="application/json", headers={"ETag": tag})
+
+
+@router.get("/runs/{run}/history", summary="What its rounds came to", dependencies=[needs("read")])
+def get_history(run: RunId, desk: AtDesk) -> History:
+    """Rounds and learning curve of the user's own cell so far."""
+    return history(desk.store, desk.store.get(run))
+
+
+@router.post("/runs/{run}/cancel", summary="Stop a run", dependencies=[needs("run")])
+def cancel(run: RunId, desk: AtDesk) -> RunShown:
+    """What it has recorded is kept, and `resume` lets it go on from there."""
+    return _moved(desk, run, OPEN, "cancelled", "by request")
+
+
+@router.post("/runs/{run}/resume", summary="Let a run go on", dependencies=[needs("run")])
+def resume(run: RunId, desk: AtDesk) -> RunShown:
+    """One that failed or was cancelled; nothing is asked or paid for twice."""
+    return _moved(desk, run, ("failed", "cancelled"), "queued", "")
+
+
+def _moved(desk: Desk, id_: str, of: tuple[State, ...], to: Literal["cancelled", "queued"], why: str) -> RunShown:
+    run = desk.store.get(id_)
+    _ours(run)
+    if run.state != to:
+        if run.state not in of:
+            raise Refused(409, f"run {id_!r} is {run.state}", f"it would have to be {' or '.join(of)}")
+        desk.store.mark(id_, to, why)
+        if to == "cancelled":
+            desk.supervisor.stop(id_)
+    return shown(desk.store, desk.store.get(id_))
+
+
+def _ours(run: StoredRun) -> None:
+    if run.origin != "service":
+        raise Refused(409, f"run {run.id!r} belongs to a command line", "stop or resume it there: thresher resume")

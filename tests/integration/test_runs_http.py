@@ -1,0 +1,181 @@
+"""Runs over HTTP: a real server process, real run processes, an encoder with real weights, an LLM of fixed answers."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from serving.runs.tables import read_table
+from tests.support.cli import asked, user_files, weather_answer, weather_lean
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.questions import TASK
+from tests.support.server import Server
+
+pytestmark = pytest.mark.student
+
+UNDER_WAY = 16
+
+
+@pytest.fixture
+def llm() -> Iterator[FakeOpenAI]:
+    with FakeOpenAI(answer=weather_answer, lean=weather_lean) as fake:
+        yield fake
+
+
+def uploaded(server: Server, folder: Path) -> dict[str, Any]:
+    """The body of a run over the toy texts."""
+    _, pool, test = user_files(folder)
+    ids: list[str] = []
+    for path in (pool, test):
+        answer = httpx.post(
+            f"{server.url}/v1/datasets", content=path.read_bytes(), headers={"Content-Type": "text/csv"}, timeout=60
+        )
+        assert answer.status_code == 201, answer.text
+        ids.append(answer.json()["id"])
+    task = json.loads(TASK.model_dump_json())
+    return {"task": task, "data": ids[0], "test": ids[1], "budget": 8, "reads": 40, "students": ["svm"]}
+
+
+def begun(server: Server, body: dict[str, Any], **headers: str) -> httpx.Response:
+    """The LLM is looked for in the background: until it is found, the service asks for patience."""
+    end = time.monotonic() + 60
+    while True:
+        answer = httpx.post(f"{server.url}/v1/runs", json=body, headers=headers, timeout=60)
+        if answer.status_code != 503 or time.monotonic() > end:
+            return answer
+        assert answer.headers["Retry-After"]
+        time.sleep(0.2)
+
+
+def over(server: Server, run: str, *states: str, patience: float = 120) -> dict[str, Any]:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        found = httpx.get(f"{server.url}/v1/runs/{run}", timeout=30).json()
+        if found["state"] in (states or ("done", "failed", "cancelled")):
+            return found
+        time.sleep(0.2)
+    log = server.log.parent / "runs" / run / "worker.log"
+    raise AssertionError(f"{found}\n{log.read_text(encoding='utf-8')[-2000:] if log.exists() else ''}")
+
+
+def test_a_run_is_begun_followed_to_its_end_and_taken_home(llm: FakeOpenAI, tmp_path: Path) -> None:
+    with Server(tmp_path / "home", llm.url) as server:
+        body = {**uploaded(server, tmp_path / "in"), "people": "simulated"}
+        first = begun(server, body, **{"Idempotency-Key": "one"})
+        assert first.status_code == 201, first.text
+        run = first.json()["id"]
+        assert first.headers["Location"] == f"/v1/runs/{run}"
+        assert begun(server, body, **{"Idempotency-Key": "one"}).json()["id"] == run
+        assert begun(server, body).status_code == 200, "equal runs are one run"
+        other = begun(server, {**body, "budget": 4}, **{"Idempotency-Key": "one"})
+        assert (other.status_code, other.headers["Content-Type"]) == (409, "application/problem+json")
+
+        told: list[tuple[int, str]] = []
+        with httpx.stream("GET", f"{server.url}/v1/runs/{run}/events", timeout=120) as stream:
+            for line in stream.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    told.append((int(value), ""))
+                elif name == "event":
+                    told[-1] = (told[-1][0], value)
+        assert [seq for seq, _ in told] == sorted({seq for seq, _ in told})
+        assert {kind for _, kind in told} == {"state", "step"}
+        again = httpx.get(f"{server.url}/v1/runs/{run}/events", headers={"Last-Event-ID": str(told[-2][0])}, timeout=30)
+        assert again.text.count("event:") == 1
+
+        done = over(server, run)
+        assert (done["state"], done["human_labels"], done["finished"]) == ("done", 8, 1), done
+        assert done["why"]
+        rounds = httpx.get(f"{server.url}/v1/runs/{run}/history").json()
+        assert rounds["rounds"][-1]["human_labels"] == 8
+        assert len(rounds["points"][-1]["predictions"]) == 30
+
+        tag = httpx.get(f"{server.url}/v1/runs/{run}").headers["ETag"]
+        assert httpx.get(f"{server.url}/v1/runs/{run}", headers={"If-None-Match": tag}).status_code == 304
+        lines = [json.loads(line) for line in httpx.get(f"{server.url}/v1/runs/{run}/labels").text.splitlines()]
+        assert Counter(line["provenance"] for line in lines)["human"] == 8
+        assert httpx.get(f"{server.url}/v1/runs/{run}/labels?format=csv").text.startswith("id,text,")
+        assert httpx.get(f"{server.url}/v1/runs/{run}/labels?format=parquet").content.startswith(b"PAR1")
+        assert httpx.get(f"{server.url}/v1/runs/{run}/model").content.startswith(b"\x1f\x8b")
+        assert "<html" in httpx.get(f"{server.url}/v1/runs/{run}/report").text
+        assert httpx.get(f"{server.url}/v1/runs/none").status_code == 404
+
+
+def test_a_server_killed_in_the_middle_goes_on_where_it_was(llm: FakeOpenAI, tmp_path: Path) -> None:
+    """What the same run comes to without a crash is compared with it."""
+    llm.latency = 0.1
+    finals: list[list[dict[str, Any]]] = []
+    questions: list[Counter[str]] = []
+    for place, kills in (("calm", 0), ("killed", 2)):
+        llm.bodies.clear()
+        under_way = 0
+        with Server(tmp_path / place, llm.url) as server:
+            body = {**uploaded(server, tmp_path / "in"), "people": "simulated"}
+            run = begun(server, body).json()["id"]
+            for kill in range(1, kills + 1):
+                while len(asked(llm.bodies)) < 30 * kill:
+                    assert over(server, run, "queued", "running")
+                    time.sleep(0.02)
+                server.kill()
+                under_way += UNDER_WAY
+                server.start()
+            assert over(server, run)["state"] == "done"
+            lines = httpx.get(f"{server.url}/v1/runs/{run}/labels").text.splitlines()
+            finals.append([timeless(json.loads(line)) for line in lines])
+        questions.append(Counter(json.dumps(body, sort_keys=True) for body in asked(llm.bodies)))
+    assert finals[0] == finals[1]
+    assert set(questions[0]) == set(questions[1])
+    repeated = (questions[1] - questions[0]).total()
+    assert 0 < repeated <= under_way
+
+
+def timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: timeless(inner) for key, inner in value.items() if key not in {"seconds", "human_seconds"}}
+    return [timeless(inner) for inner in value] if isinstance(value, list) else value
+
+
+def test_two_servers_on_one_database_work_on_a_run_once(llm: FakeOpenAI, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Server(home, llm.url) as one, Server(home, llm.url) as two:
+        run = begun(one, {**uploaded(one, tmp_path / "in"), "people": "simulated"}).json()["id"]
+        assert over(two, run)["state"] == "done"
+        lines = httpx.get(f"{one.url}/v1/runs/{run}/events", timeout=60).text.splitlines()
+        keys = [line for line in lines if line.startswith("data: ") and '"key"' in line]
+        assert len(keys) == len(set(keys))
+
+
+def test_a_run_is_cancelled_and_goes_on_when_asked_to(llm: FakeOpenAI, tmp_path: Path) -> None:
+    with Server(tmp_path / "home", llm.url) as server:
+        run = begun(server, {**uploaded(server, tmp_path / "in"), "people": "queue"}).json()["id"]
+        waiting = over(server, run, "waiting", "failed")
+        assert (waiting["state"], waiting["human_labels"]) == ("waiting", 0), waiting
+        assert "wait for a person" in waiting["why"]
+        assert httpx.get(f"{server.url}/v1/runs/{run}/labels").status_code == 409
+        assert httpx.post(f"{server.url}/v1/runs/{run}/cancel").json()["state"] == "cancelled"
+        assert httpx.post(f"{server.url}/v1/runs/{run}/resume").json()["state"] == "queued"
+        assert over(server, run, "waiting")["state"] == "waiting"
+        assert [r["id"] for r in httpx.get(f"{server.url}/v1/runs?state=waiting").json()["items"]] == [run]
+
+
+def test_a_run_over_data_that_do_not_fit_is_refused_in_one_line(llm: FakeOpenAI, tmp_path: Path) -> None:
+    with Server(tmp_path / "home", llm.url) as server:
+        body = uploaded(server, tmp_path / "in")
+        n = len(read_table(tmp_path / "in" / "pool.csv", TASK).columns)
+        wrong = {
+            "budget": ({"budget": n + 1}, f"the budget of {n + 1} labels is larger than the pool"),
+            "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'"),
+            "leak": ({"test": body["data"]}, "stand in"),
+            "people": ({"students": ["svm", "bert"]}, "would each ask people"),
+        }
+        for fields, expected in wrong.values():
+            answer = begun(server, {**body, **fields})
+            assert answer.status_code == 422, answer.text
+            assert expected in answer.json()["detail"]
+        assert begun(server, {**body, "data": "0" * 64}).status_code == 404
+        assert httpx.get(f"{server.url}/v1/runs").json()["items"] == []
