@@ -8,17 +8,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, NoSuchModuleError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from agent.errors import StoreError
+from agent.errors import BadInput, StoreError
 
 metadata = MetaData()
 BUSY_SECONDS = 60
 _CONNECTIONS = 64
-_TABLES = 7105
 _POSTGRESQL = ("postgresql", "postgres")
 
 
@@ -47,36 +54,43 @@ def open_database(path_or_url: str | Path) -> Engine:
     return engine
 
 
+class Away(StoreError):
+    """The database does not answer for now: its server restarts, or all connections are taken."""
+
+    retryable = True
+
+
 @contextmanager
 def reading(engine: Engine) -> Generator[Connection]:
     """A connection for looking only; one consistent snapshot.
 
     Raises:
         StoreError: the database cannot be read.
+        Away: not at the moment.
+        BadInput: it cannot hold a value that was asked for.
     """
     with _explained(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # whose default shows each statement what others have committed since
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Generator[Connection]:
-    """A transaction that holds the write lock from its start; committed at the end, rolled back on an exception.
+    """A transaction that is committed at the end, rolled back on an exception.
+
+    SQLite: the only one at its time, from its start. PostgreSQL: others write beside it, so what is read to decide what
+    is written must be held, `select(…).with_for_update()`; a row that is not there yet is guarded by its unique key.
 
     Raises:
         StoreError: the database cannot be written: locked for longer than the busy time-out, read-only, disk full.
+        Away: not at the moment.
+        BadInput: a value cannot be stored.
     """
     with _explained(engine), engine.connect() as connection:
         connection = connection.execution_options(immediate=True)
         with connection.begin():
             yield connection
-
-
-def create_tables(engine: Engine, *tables: Table) -> None:
-    """Makes the tables that are missing (all of `metadata` where none is named); safe in several processes at once."""
-    with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_TABLES)))  # two that make a table at once collide
-        metadata.create_all(connection, tables=list(tables) or None)
 
 
 def _url(path_or_url: str | Path) -> URL:
@@ -118,7 +132,10 @@ def _open_sqlite(url: URL) -> Engine:
 def _open_server(url: URL) -> Engine:
     try:
         # What a server allows (100 connections by default) is shared by all processes of the service.
-        return create_engine(url, pool_pre_ping=True, pool_size=8, max_overflow=16, pool_timeout=BUSY_SECONDS)
+        waits = {"connect_timeout": 10} if url.get_backend_name() == "postgresql" else {}
+        return create_engine(
+            url, connect_args=waits, pool_pre_ping=True, pool_size=8, max_overflow=16, pool_timeout=BUSY_SECONDS
+        )
     except (NoSuchModuleError, ImportError) as error:
         what = f"no driver for the database {shown(url)} ({error})"
         raise StoreError(what, "install it: pip install 'thresher[postgres]'") from error
@@ -141,12 +158,28 @@ def _begin_sqlite(connection: Connection) -> None:
 def _explained(engine: Engine) -> Generator[None]:
     try:
         yield
-    except (IntegrityError, ProgrammingError, DataError):
+    except (DataError, OverflowError) as error:
+        cause = error.orig if isinstance(error, DataError) else error
+        raise BadInput(
+            f"a value cannot be stored: {_line(cause)}", "shorten it, or leave out what is no text"
+        ) from error
+    except (IntegrityError, ProgrammingError):
         raise  # about one statement, not about the database
     except (DatabaseError, PoolTimeout) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else error
+        cause = _line(error.orig if isinstance(error, DatabaseError) else error)
+        if _passes(engine, error):
+            raise Away(f"the database {shown(engine.url)} does not answer: {cause}", "try again in a moment") from error
         hint = "check that it is a database of this program, writable, on a disk with room, and not held by another"
         raise StoreError(f"the database {shown(engine.url)} cannot be used: {cause}", hint) from error
+
+
+def _passes(engine: Engine, error: DatabaseError | PoolTimeout) -> bool:
+    """Whether it can work at the next attempt: a server that is away, a deadlock; a file is there or it is not."""
+    return isinstance(error, PoolTimeout | OperationalError) and engine.dialect.name != "sqlite"
+
+
+def _line(cause: object) -> str:
+    return " ".join(str(cause).split())
 
 
 def shown(url: URL) -> str:

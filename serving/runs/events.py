@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from serving.database import reading
-from serving.runs.schema import events
+from serving.runs.schema import events, runs
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Event:
 
 
 def append(connection: Connection, run: str, kind: str, data: dict[str, Any]) -> None:
+    """Holds the run's row until commit: else a later number could be seen first, and its reader never see the other."""
+    connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update())
     connection.execute(events.insert().values(run=run, kind=kind, data=json.dumps(data), created=now()))
 
 

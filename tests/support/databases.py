@@ -22,7 +22,7 @@ import psycopg
 PATIENCE = 60.0
 _NOBODY = 65534
 """PostgreSQL refuses to run as root; tests that do run it as this user instead."""
-_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=400")
+_QUICK = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=400")
 
 
 class NoPostgres(Exception):

@@ -4,11 +4,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Engine, Integer, MetaData, Table, insert, select, text
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, Text, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from agent.errors import StoreError
-from serving.database import open_database, reading, writing
+from agent.errors import BadInput, StoreError
+from serving.database import Away, open_database, reading, writing
+from tests.support.databases import NoPostgres, Postgres
 
 
 @pytest.fixture
@@ -109,3 +110,94 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
         open_database(tmp_path / "file" / "x.db")
+
+
+def test_a_read_sees_one_moment(database: str, counted: Table) -> None:
+    engine = open_database(database)
+    make(engine, counted)
+    with reading(engine) as connection:
+        before = connection.execute(select(counted.c.n)).all()
+        with writing(engine) as other:
+            other.execute(insert(counted).values(n=1))
+        assert connection.execute(select(counted.c.n)).all() == before == []
+    with reading(engine) as connection:
+        assert connection.execute(select(counted.c.n)).scalars().all() == [1]
+    engine.dispose()
+
+
+def test_two_that_decide_about_one_row_do_so_one_after_the_other(database: str) -> None:
+    """On PostgreSQL by the lock on that row, on SQLite because it has one writer."""
+    engine = open_database(database)
+    numbers = Table("numbers", MetaData(), Column("id", Integer, primary_key=True), Column("n", Integer))
+    make(engine, numbers)
+    with writing(engine) as connection:
+        connection.execute(insert(numbers).values(id=1, n=0))
+
+    def work() -> None:
+        for _ in range(10):
+            with writing(engine) as connection:
+                n = connection.execute(select(numbers.c.n).where(numbers.c.id == 1).with_for_update()).scalar_one()
+                connection.execute(update(numbers).where(numbers.c.id == 1).values(n=n + 1))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with reading(engine) as connection:
+        assert connection.execute(select(numbers.c.n)).scalar_one() == 60
+    engine.dispose()
+
+
+def test_a_value_that_no_column_can_hold_is_the_senders_mistake(database: str) -> None:
+    engine = open_database(database)
+    kept = Table("kept", MetaData(), Column("id", Integer, primary_key=True), Column("text", Text))
+    make(engine, kept)
+    impossible: list[dict[str, object]] = [{"id": 2**70}]
+    if engine.dialect.name == "postgresql":
+        impossible.append({"text": "a\0b"})
+    for value in impossible:
+        with pytest.raises(BadInput, match="cannot be stored"), writing(engine) as connection:
+            connection.execute(insert(kept).values(value))
+    engine.dispose()
+
+
+def halted_between(server: Postgres, engine: Engine, counted: Table) -> None:
+    with writing(engine) as connection:
+        connection.execute(insert(counted).values(n=2))
+        server.halt()
+        connection.execute(insert(counted).values(n=3))
+
+
+def test_a_server_that_restarts_is_away_for_a_moment_and_nothing_committed_is_lost(counted: Table) -> None:
+    server = Postgres()
+    try:
+        engine = open_database(server.start().create())
+        make(engine, counted)
+        with writing(engine) as connection:
+            connection.execute(insert(counted).values(n=1))
+        server.halt()
+        with pytest.raises(Away, match=r"does not answer: .*; try again in a moment") as refusal, reading(engine):
+            pass
+        assert refusal.value.retryable
+        assert "\n" not in str(refusal.value)
+        server.run()
+        with reading(engine) as connection:
+            assert connection.execute(select(counted.c.n)).scalars().all() == [1]
+        with pytest.raises(Away):
+            halted_between(server, engine, counted)
+        server.run()
+        with reading(engine) as connection:
+            assert connection.execute(select(counted.c.n)).scalars().all() == [1]
+        engine.dispose()
+    except NoPostgres as error:
+        pytest.skip(str(error))
+    finally:
+        server.remove()
+
+
+def test_a_password_is_never_told() -> None:
+    with pytest.raises(StoreError) as refusal:
+        open_database("postgresql://someone:hunter2@127.0.0.1:1/thresher")
+    assert "someone" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
