@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -102,27 +103,33 @@ def memory(pid: int, what: str) -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def waiting_run(url: str, data: str, budget: int, patience: float = 300.0) -> str:
-    """A run that waits for people; empty where the service cannot bring one so far."""
-    body = {
-        "task": TASK,
-        "data": data,
-        "budget": budget,
-        "recipe": "random",
-        "students": ["svm"],
-        "people": {"kind": "queue"},
-    }
-    response = httpx.post(f"{url}/v1/runs", json=body, timeout=60)
+def queued(url: str, data: str, **wanted: Any) -> str:
+    """A run that was begun; empty, with the reason printed, where the service does not take it."""
+    wish = {"task": TASK, "data": data, "recipe": "random", "students": ["svm"], "people": "queue", **wanted}
+    response = httpx.post(f"{url}/v1/runs", json=wish, timeout=120)
     if response.is_error:
         print(f"no run: HTTP {response.status_code} {response.text[:300]}")
         return ""
-    run, end = response.json()["id"], time.monotonic() + patience
+    return response.json()["id"]
+
+
+def waits(url: str, run: str, patience: float = 300.0) -> bool:
+    """Whether a run comes to wait for people."""
+    end = time.monotonic() + patience
     while time.monotonic() < end:
-        state = httpx.get(f"{url}/v1/runs/{run}", timeout=60).json()["state"]
-        if state in ("waiting", "done", "failed", "cancelled"):
-            return run if state == "waiting" else ""
+        found = httpx.get(f"{url}/v1/runs/{run}", timeout=60).json()
+        if found["state"] not in ("queued", "running"):
+            print(f"the run is {found['state']}: {found['why']}")
+            return found["state"] == "waiting"
         time.sleep(0.2)
-    return ""
+    return False
+
+
+def fill(url: str, data: str, runs: int) -> None:
+    """Runs for the list, over a data set of their own, each stopped at once."""
+    for n in range(runs):
+        run = queued(url, data, budget=8, name=f"run {n}")
+        httpx.post(f"{url}/v1/runs/{run}/cancel", timeout=60)
 
 
 Send = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
@@ -194,12 +201,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--port", type=int, default=8019)
     parser.add_argument("--budget", type=int, default=2_000, help="labels that the run asks people for")
+    parser.add_argument("--runs", type=int, default=50, help="further runs in the list")
     options = parser.parse_args(arguments)
     print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f} at the start")
     with tempfile.TemporaryDirectory(prefix="thresher-load-") as name:
         data = sizes(Path(name), options.port, options.examples)
         with service(Path(name) / "large", options.port) as (url, _):
-            run = waiting_run(url, data, options.budget)
+            run = queued(url, data, budget=options.budget)
+            if run and waits(url, run):
+                fill(url, upload(url, 100)[0], options.runs)
             asked = kinds(data, run)
             asyncio.run(offer(url, asked, options.rate / 2, WARM))
             timed, rate = asyncio.run(offer(url, asked, options.rate, options.seconds))
