@@ -10,6 +10,7 @@ down_revision = "0001"
 def upgrade() -> None:
     _datasets()
     _idempotency()
+    _keys()
     _events()
     _examples()
     _review_picks()
@@ -47,6 +48,19 @@ def _idempotency() -> None:
         sa.Column("run", sa.String(length=80), nullable=False),
         sa.Column("created", sa.String(length=32), nullable=False),
         sa.PrimaryKeyConstraint("key"),
+    )
+
+
+def _keys() -> None:
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("scopes", sa.String(length=60), nullable=False),
+        sa.Column("created", sa.String(length=32), nullable=False),
+        sa.Column("revoked", sa.String(length=32), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
 
 
