@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Whether the engine uses a GPU; empty: where the driver's `nvidia-smi` finds one."""
     engine_timeout: float = Field(default=900.0, gt=0)
     """Seconds until an engine that has not become healthy is given up."""
+    llm_timeout: float = Field(default=300.0, gt=0)
+    """Seconds without a byte after which a question to the LLM is given up and asked again."""
     torch_index: str = "https://download.pytorch.org/whl/cpu"
     """PyTorch's index of CPU builds: asked where pip's own configuration does not lead to one; empty: never."""
     database: str = ""

@@ -33,7 +33,14 @@ def chat(
 ) -> LedgeredChat:
     """The connected LLM behind the ledger."""
     meter = Meter()
-    inner = LangChainChat(served.urls, served.model, served.honours, api_key=settings.api_key, meter=meter)
+    inner = LangChainChat(
+        served.urls,
+        served.model,
+        served.honours,
+        api_key=settings.api_key,
+        timeout=settings.llm_timeout,
+        meter=meter,
+    )
     server = None if served.hash else served.urls[0]
     whose = identity.Served(model=served.model, weights=served.hash, dtype=served.dtype, server=server)
     return LedgeredChat(inner, Ledger(store.engine), whose, wire=inner.wire, meter=meter, progress=progress)
