@@ -8,9 +8,12 @@ from starlette.concurrency import run_in_threadpool
 
 from serving import problem
 from serving import settings as environment
-from serving.routes import catalogue, datasets, plan, prompts, roles, run_results, runs
+from serving.routes import catalogue, datasets, operations, plan, prompts, roles, run_results, runs
 from serving.runs.outputs import thresher_version
 from serving.service.desk import Desk
+from serving.service.guard import is_loopback
+from serving.service.limits import Limits
+from serving.service.metrics import Counted, Metrics
 from serving.settings import Settings
 
 ABOUT = """LLM-agent active learning: unlabelled text, a label set and a small budget in; labelled data with provenance,
@@ -34,7 +37,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(title="Thresher", version=thresher_version(), description=ABOUT, lifespan=life)
     app.state.desk = desk
+    app.state.metrics = Metrics(desk.database)
     problem.install(app)
+    app.add_middleware(Limits, settings=desk.settings, local=is_loopback(desk.settings.host))
+    app.add_middleware(Counted, metrics=app.state.metrics)
     for router in (
         *roles.ROUTERS,
         prompts.router,
@@ -43,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         plan.router,
         runs.router,
         run_results.router,
+        operations.router,
     ):
         app.include_router(router)
     return app

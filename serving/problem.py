@@ -77,7 +77,12 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return answer(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
+    async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+        """The server's log has the trace."""
+        return answer(500, "something went wrong inside the service", "its log says what; please report it")
+
     app.add_exception_handler(ThresherError, ours)
+    app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
 

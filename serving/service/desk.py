@@ -15,7 +15,8 @@ from serving.runs import wiring
 from serving.runs.data import DataSets
 from serving.runs.store import Store
 from serving.service.encoding import Encoding
-from serving.service.idempotency import Keys
+from serving.service.idempotency import Idempotency
+from serving.service.keys import Keys
 from serving.service.supervisor import Supervisor
 from serving.settings import Settings
 
@@ -28,7 +29,8 @@ class Desk:
         self.database: Engine = open_database(settings.database or settings.home / "thresher.db")
         self.store = Store(self.database)
         self.data = DataSets(self.database)
-        self.idempotency = Keys(self.database)
+        self.idempotency = Idempotency(self.database)
+        self.keys = Keys(self.database)
         self.llm = Llm(settings, self.store)
         self.supervisor = Supervisor(self.store, settings)
         self.encoding = Encoding(settings)

@@ -1,5 +1,6 @@
-"""Who may do what: API keys in, a caller with scopes out."""
+"""Who may do what: an API key in, a caller with scopes out."""
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -20,10 +21,39 @@ class Caller:
     scopes: frozenset[Scope]
 
 
+LOCAL = Caller("local", frozenset(SCOPES))
+"""Whoever calls from this machine while no key has been made."""
+
+
 def caller(request: Request) -> Caller:
-    """On the loopback interface and without any key in the store, whoever calls may do everything."""
-    del request
-    return Caller("local", frozenset(SCOPES))
+    """The holder of the key in `Authorization: Bearer …`; while there are no keys, whoever is on this machine.
+
+    Raises:
+        Refused: 401.
+    """
+    keys = request.app.state.desk.keys
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        found = keys.find(secret.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise _unknown("the API key is not known, or was revoked")
+        return found
+    if is_loopback(request.client.host if request.client else "") and not keys.any():
+        return LOCAL
+    raise _unknown("this needs an API key")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name is this machine's own; two of the names are those of Starlette's client for tests."""
+    try:
+        return host in ("localhost", "testclient", "testserver") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _unknown(what: str) -> Refused:
+    hint = "send Authorization: Bearer KEY; an administrator makes one with: thresher keys make NAME"
+    return Refused(401, what, hint, {"WWW-Authenticate": "Bearer"})
 
 
 Calling = Annotated[Caller, Depends(caller)]

@@ -19,7 +19,7 @@ idempotency = Table(
 )
 
 
-class Keys:
+class Idempotency:
     """Which run a request with an `Idempotency-Key` made, so that sending it twice makes one."""
 
     def __init__(self, engine: Engine) -> None:

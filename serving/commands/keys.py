@@ -1,0 +1,41 @@
+"""`thresher keys`: make, list and revoke the keys of a service."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from serving.service.keys import Keys
+
+app = typer.Typer(help="API keys of the service.", no_args_is_help=True)
+
+
+@app.command()
+def make(
+    name: Annotated[str, typer.Argument(help="Whose it is; labels that it gives bear this name.")],
+    scope: Annotated[list[str] | None, typer.Option(help="read, run, review or admin; may be repeated.")] = None,
+) -> None:
+    """Make a key and print it. It is not to be seen again."""
+    typer.echo(_keys().make(name, scope or ["read"]))
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Who has keys, and for what."""
+    for key in _keys().list():
+        state = f"revoked {key.revoked[:19]}" if key.revoked else "good"
+        typer.echo(f"{key.id}  {key.created[:19]}  {' '.join(key.scopes):22}  {state:8}  {key.name}")
+
+
+@app.command()
+def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As `thresher keys list` shows it.")]) -> None:
+    """Shut a key out for good."""
+    _keys().revoke(id_)
+
+
+def _keys() -> "Keys":
+    from serving import settings
+    from serving.runs import wiring
+    from serving.service.keys import Keys
+
+    return Keys(wiring.open_store(settings.load()).engine)

@@ -1,0 +1,58 @@
+"""How the service is: alive, ready, counted. These three need no key, and say nothing about any text."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import Field
+from sqlalchemy import select
+
+from agent.errors import StoreError
+from prompts.messages import Frozen
+from serving import problem
+from serving.database import reading
+from serving.problem import Refused
+from serving.service.desk import AtDesk
+from serving.service.metrics import Metrics
+
+router = APIRouter(tags=["operations"], responses=problem.RESPONSES)
+
+
+class Health(Frozen):
+    status: str = "alive"
+
+
+class Readiness(Frozen):
+    """What it stands on."""
+
+    ready: bool
+    database: str = Field(description="`ready`, or what is wrong with it.")
+    engine: str = Field(description="The LLM that answers, or why none does.")
+
+
+@router.get("/health", summary="Whether it is alive")
+def health() -> Health:
+    """Answers while the process does."""
+    return Health()
+
+
+@router.get("/ready", summary="Whether it can work", responses={503: {"model": Readiness, "description": "Not yet"}})
+def ready(desk: AtDesk, response: Response) -> Readiness:
+    """Database and LLM. Runs and texts can be looked at while only the LLM is missing."""
+    database, engine, good = "ready", "", True
+    try:
+        with reading(desk.database) as connection:
+            connection.execute(select(1))
+    except StoreError as error:
+        database, good = error.what, False
+    try:
+        engine = desk.llm.ready()[0].model
+    except Refused as error:
+        engine, good = error.what, False
+    response.status_code = 200 if good else 503
+    return Readiness(ready=good, database=database, engine=engine)
+
+
+@router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
+def metrics(request: Request) -> PlainTextResponse:
+    """Requests and their times of this process; runs and LLM calls of the database."""
+    counted: Metrics = request.app.state.metrics
+    return PlainTextResponse(counted.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
