@@ -14,7 +14,7 @@ from serving.routes.annotate import TASK
 from serving.routes.plan import PlanRequest
 from serving.runs.job import People
 from serving.runs.store import OPEN, State, StoredRun
-from serving.runs.view import History, RunList, RunShown, history, shown
+from serving.runs.view import History, RunList, RunShown, history, shown, shown_all
 from serving.runs.wishes import Wish
 from serving.service.commission import commission
 from serving.service.desk import AtDesk, Desk
@@ -109,7 +109,7 @@ def list_runs(
 ) -> RunList:
     """The newest first."""
     found = desk.store.list(limit + 1, after, state)
-    items = tuple(shown(desk.store, run) for run in found[:limit])
+    items = shown_all(desk.store, found[:limit])
     return RunList(items=items, next=items[-1].id if len(found) > limit else None)
 
 

@@ -1,11 +1,11 @@
 """Runs: what each is to do, where it stands, and who works on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import time
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Select, func, select, tuple_, update
+from sqlalchemy import Connection, Engine, Select, case, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
@@ -148,11 +148,16 @@ class Store:
             rows = connection.execute(select(steps.c.key, steps.c.value).where(steps.c.run == run, *within))
             return {row.key: row.value for row in rows}
 
-    def count(self, run: str, end: str) -> int:
-        """Steps whose keys end so."""
-        query = select(func.count()).where(steps.c.run == run, steps.c.key.endswith(end, autoescape=True))
+    def progress(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """By run and key: its recorded rounds as JSON, and its finished cells, whose values are left out."""
+        round_, cell = (steps.c.key.endswith(end) for end in ("/round", "/cell"))
+        value = case((round_, steps.c.value), else_="").label("value")
+        query = select(steps.c.run, steps.c.key, value).where(steps.c.run.in_(ids), or_(round_, cell))
+        found: dict[str, dict[str, str]] = {id_: {} for id_ in ids}
         with reading(self.engine) as connection:
-            return connection.execute(query).scalar_one()
+            for row in connection.execute(query):
+                found[row.run][row.key] = row.value
+        return found
 
     def journal(self, run: str, prefix: str = "", fence: int | None = None) -> StoredJournal:
         return StoredJournal(self.engine, run, prefix, fence)

@@ -1,5 +1,8 @@
 """A run as others see it: where it stands, what its rounds came to, what it has spent."""
 
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
 from pydantic import Field
 
 from agent.domain import Cost, Round
@@ -42,8 +45,18 @@ class History(Frozen):
 
 
 def shown(store: Store, run: StoredRun) -> RunShown:
-    job = Job.model_validate_json(run.job)
-    rounds = history(store, run).rounds
+    return shown_all(store, [run])[0]
+
+
+def shown_all(store: Store, found: Sequence[StoredRun]) -> tuple[RunShown, ...]:
+    """Runs in the same order, looked up together."""
+    progress = store.progress([run.id for run in found])
+    return tuple(_shown(run, progress[run.id]) for run in found)
+
+
+def _shown(run: StoredRun, progress: Mapping[str, str]) -> RunShown:
+    job = _job(run.job)
+    rounds = _rounds({key: value for key, value in progress.items() if _of_main(job, key)})
     return RunShown(
         id=run.id,
         title=job.title or job.task.name,
@@ -56,7 +69,7 @@ def shown(store: Store, run: StoredRun) -> RunShown:
         origin=run.origin,
         budget=job.budget,
         cells=len(job.cells()),
-        finished=store.count(run.id, "/cell"),
+        finished=sum(key.endswith("/cell") for key in progress),
         human_labels=rounds[-1].human_labels if rounds else 0,
         machine_labels=rounds[-1].machine_labels if rounds else 0,
         cost=sum((each.cost for each in rounds), Cost()),
@@ -65,14 +78,28 @@ def shown(store: Store, run: StoredRun) -> RunShown:
 
 def history(store: Store, run: StoredRun) -> History:
     """The recorded rounds and measurements of the user's own cell, in order."""
-    start = f"{Job.model_validate_json(run.job).main.key()}/"
+    start = f"{_job(run.job).main.key()}/"
     rounds = store.recorded(run.id, start, "/round")
     points = store.recorded(run.id, start, "/test")
     measured = [Point.model_validate_json(points[key]) for key in sorted(points, key=_index)]
     return History(
-        rounds=tuple(Round.model_validate_json(rounds[key]) for key in sorted(rounds, key=_index)),
+        rounds=_rounds(rounds),
         points=tuple(point for point in measured if point.predictions is not None),
     )
+
+
+@lru_cache(maxsize=512)
+def _job(text: str) -> Job:
+    """Never changed after it was recorded, and asked for with every look at a run."""
+    return Job.model_validate_json(text)
+
+
+def _of_main(job: Job, key: str) -> bool:
+    return key.startswith(f"{job.main.key()}/") and key.endswith("/round")
+
+
+def _rounds(recorded: Mapping[str, str]) -> tuple[Round, ...]:
+    return tuple(Round.model_validate_json(recorded[key]) for key in sorted(recorded, key=_index))
 
 
 def _index(key: str) -> int:
