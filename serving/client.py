@@ -161,12 +161,12 @@ class DataSetCalls:
         for page in _pages(self._calls, "/v1/datasets"):
             yield from DataSetList.model_validate_json(page).items
 
-    def get(self, id: str) -> DataSetShown:  # noqa: A002  as the service calls it
-        return DataSetShown.model_validate_json(self._calls.send("GET", f"/v1/datasets/{quoted(id)}").content)
+    def get(self, data_set: str) -> DataSetShown:
+        return DataSetShown.model_validate_json(self._calls.send("GET", f"/v1/datasets/{quoted(data_set)}").content)
 
-    def examples(self, id: str) -> Iterator[ExampleShown]:  # noqa: A002
+    def examples(self, data_set: str) -> Iterator[ExampleShown]:
         """All texts, in the order of the file."""
-        for page in _pages(self._calls, f"/v1/datasets/{quoted(id)}/examples"):
+        for page in _pages(self._calls, f"/v1/datasets/{quoted(data_set)}/examples"):
             yield from ExampleList.model_validate_json(page).items
 
 
@@ -187,27 +187,27 @@ class RunCalls:
         for page in _pages(self._calls, "/v1/runs", {"state": state} if state else {}):
             yield from (SeenRun.model_validate(each) for each in json.loads(page)["items"])
 
-    def get(self, id: str) -> SeenRun:  # noqa: A002
-        return self._run("GET", _at(id))
+    def get(self, run: str) -> SeenRun:
+        return self._run("GET", _at(run))
 
-    def wait(self, id: str, timeout: float | None = None, *, poll: float = 1.0, people: bool = False) -> SeenRun:  # noqa: A002
+    def wait(self, run: str, timeout: float | None = None, *, poll: float = 1.0, people: bool = False) -> SeenRun:
         """The run when it is over; with `people` also when it waits for them. Raises TimeoutError."""
         end = None if timeout is None else time.monotonic() + timeout
         while True:
-            run = self.get(id)
-            if run.over or (people and run.state == "waiting"):
-                return run
+            found = self.get(run)
+            if found.over or (people and found.state == "waiting"):
+                return found
             if end is not None and time.monotonic() + poll > end:
-                raise TimeoutError(f"run {id} is {run.state} after {timeout:g} seconds")
+                raise TimeoutError(f"run {run} is {found.state} after {timeout:g} seconds")
             time.sleep(poll)
 
-    def events(self, id: str, after: int = 0) -> Iterator[SeenEvent]:  # noqa: A002
+    def events(self, run: str, after: int = 0) -> Iterator[SeenEvent]:
         """What happens, as it happens, until the run is over. A connection that breaks is made again where it was."""
         failed = 0
         while True:
             try:
                 headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}
-                with self._calls.stream(f"{_at(id)}/events", headers=headers) as response:
+                with self._calls.stream(f"{_at(run)}/events", headers=headers) as response:
                     for event in told(response.iter_lines()):
                         failed, after = 0, event.seq or after
                         yield event
@@ -216,35 +216,35 @@ class RunCalls:
                 if failed >= ATTEMPTS:
                     raise
             else:
-                if self.get(id).over:
+                if self.get(run).over:
                     return
             self._calls.pause()
 
-    def cancel(self, id: str) -> SeenRun:  # noqa: A002
-        return self._run("POST", f"{_at(id)}/cancel", repeatable=True)
+    def cancel(self, run: str) -> SeenRun:
+        return self._run("POST", f"{_at(run)}/cancel", repeatable=True)
 
-    def resume(self, id: str) -> SeenRun:  # noqa: A002
-        return self._run("POST", f"{_at(id)}/resume", repeatable=True)
+    def resume(self, run: str) -> SeenRun:
+        return self._run("POST", f"{_at(run)}/resume", repeatable=True)
 
-    def labels(self, id: str) -> Iterator[dict[str, Any]]:  # noqa: A002
+    def labels(self, run: str) -> Iterator[dict[str, Any]]:
         """A row for each labelled text: label, confidence, provenance, history."""
-        with self._calls.stream(f"{_at(id)}/labels", params={"format": "jsonl"}) as response:
+        with self._calls.stream(f"{_at(run)}/labels", params={"format": "jsonl"}) as response:
             for line in response.iter_lines():
                 if line:
                     yield json.loads(line)
 
-    def save_labels(self, id: str, to: str | Path) -> Path:  # noqa: A002
+    def save_labels(self, run: str, to: str | Path) -> Path:
         """The labels as a file, .jsonl, .csv or .parquet by its name."""
         to = Path(to)
-        return self._calls.save(f"{_at(id)}/labels", to, params={"format": to.suffix.removeprefix(".")})
+        return self._calls.save(f"{_at(run)}/labels", to, params={"format": to.suffix.removeprefix(".")})
 
-    def model(self, id: str, to: str | Path) -> Path:  # noqa: A002
+    def model(self, run: str, to: str | Path) -> Path:
         """The trained student, a gzipped tar file."""
-        return self._calls.save(f"{_at(id)}/model", Path(to))
+        return self._calls.save(f"{_at(run)}/model", Path(to))
 
-    def report(self, id: str) -> str:  # noqa: A002
+    def report(self, run: str) -> str:
         """The report, HTML."""
-        return self._calls.send("GET", f"{_at(id)}/report").text
+        return self._calls.send("GET", f"{_at(run)}/report").text
 
     def _run(self, method: str, path: str, **given: Any) -> SeenRun:
         return SeenRun.model_validate_json(self._calls.send(method, path, **given).content)

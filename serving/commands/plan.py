@@ -48,8 +48,7 @@ def plan(
         simulate=simulate,
         reads=reads,
     )
-    asked = settings.load()
-    found = planned(wish, wiring.open_store(asked).engine, asked)
+    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load())
     typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
 
 

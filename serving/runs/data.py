@@ -107,7 +107,7 @@ class DataSets:
         """At most `n` random texts, the same ones each time, in the order of the file. Raises NoDataSet."""
         with reading(self.engine) as connection:
             found, some = _known(connection, id_), list[Stored]()
-            drawn = random.Random(found.id).sample(range(1, found.rows + 1), min(n, found.rows))  # noqa: S311
+            drawn = random.Random(found.id).sample(range(1, found.rows + 1), min(n, found.rows))  # noqa: S311  no secret
             for part in parts(sorted(drawn), ASKED):
                 query = select(examples).where(examples.c.dataset == found.key, examples.c.row.in_(part))
                 some += [stored(row) for row in connection.execute(query.order_by(examples.c.row))]

@@ -132,7 +132,8 @@ for name in {names!r}:
 
 def test_no_work_at_import() -> None:
     """Statements of a module are imports, definitions, constants, and calls that complete what it defines."""
-    plain = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If)
+    made = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    plain = (ast.Import, ast.ImportFrom, *made, ast.Assign, ast.AnnAssign, ast.If)
     odd: list[str] = []
     for path in FILES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -160,15 +161,17 @@ def test_a_silenced_check_says_why() -> None:
 
 
 def _reasoned(line: str) -> bool:
-    """Two blanks and a word after the code, as in `# noqa: S704  our own file`."""
-    return re.search(r"#\s*(?:type:|pyright:)?\s*(?:ignore|noqa)\S*(?:\s\S+)?\s{2,}\S+", line) is not None
+    """Two blanks or a dash, and a word after the code, as in `# noqa: S704  our own file`."""
+    return re.search(r"#\s*(?:type:|pyright:)?\s*(?:ignore|noqa)\S*(?:\s\S+)?(?:\s{2,}|\s-\s)\S+", line) is not None
 
 
 def test_a_skipped_test_says_why() -> None:
     mute: list[str] = []
     for path in (ROOT / "tests").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in {"skip", "skipif", "xfail"}:
+            if isinstance(node, ast.Call) and re.fullmatch(
+                r"pytest\.(mark\.)?(skip|skipif|xfail)", ast.unparse(node.func)
+            ):
                 said = [k for k in node.keywords if k.arg == "reason"] or (
                     ast.unparse(node.func).endswith("pytest.skip") and node.args
                 )
