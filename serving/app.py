@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from serving import problem
 from serving import settings as environment
+from serving.pages import views
 from serving.routes import catalogue, datasets, operations, plan, prompts, roles, run_results, runs
 from serving.runs.outputs import thresher_version
 from serving.service.desk import Desk
@@ -35,10 +36,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await run_in_threadpool(desk.close)
 
-    app = FastAPI(title="Thresher", version=thresher_version(), description=ABOUT, lifespan=life)
+    about = {"title": "Thresher", "version": thresher_version(), "description": ABOUT}
+    app = FastAPI(**about, lifespan=life, docs_url=None, redoc_url=None)
     app.state.desk = desk
     app.state.metrics = Metrics(desk.database)
-    problem.install(app)
+    problem.install(app, views.problem_page)
     app.add_middleware(Limits, settings=desk.settings, local=is_loopback(desk.settings.host))
     app.add_middleware(Counted, metrics=app.state.metrics)
     for router in (
@@ -50,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         runs.router,
         run_results.router,
         operations.router,
+        views.router,
     ):
         app.include_router(router)
     return app

@@ -1,10 +1,11 @@
 """Errors as problem documents (RFC 9457): what is wrong, which value, what to do."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
@@ -54,12 +55,24 @@ def answer(
     return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA, headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """Every error that reaches the edge of the service leaves it as a problem document, without a stack trace."""
+Drawn = Callable[[str, str, str, int], Response]
+"""From title, detail, hint and status to a page."""
 
-    async def ours(_request: Request, error: Exception) -> JSONResponse:
+
+def install(app: FastAPI, page: Drawn | None = None) -> None:
+    """Every error that reaches the edge of the service leaves it as a problem document, without a stack trace.
+
+    Args:
+        page: draws it for a person who looks at a page; somebody who has to sign in is sent to where that is done.
+    """
+
+    async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ThresherError)
         status = _status(error)
+        if page is not None and _looked_at(request):
+            if status == HTTPStatus.UNAUTHORIZED:
+                return RedirectResponse("/login", status_code=303)
+            return page(HTTPStatus(status).phrase, error.what, error.hint, status)
         headers = error.headers if isinstance(error, Refused) else {}
         retryable = status in (429, 503) or isinstance(error, Waiting)
         return answer(status, error.what, error.hint, retryable=retryable, headers=headers)
@@ -85,6 +98,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
+
+
+def _looked_at(request: Request) -> bool:
+    return (
+        request.method == "GET" and "text/html" in request.headers.get("accept", "") and request.url.path[:4] != "/v1/"
+    )
 
 
 def _status(error: ThresherError) -> int:

@@ -21,18 +21,24 @@ class Caller:
     scopes: frozenset[Scope]
 
 
+COOKIE = "thresher_key"
 LOCAL = Caller("local", frozenset(SCOPES))
 """Whoever calls from this machine while no key has been made."""
 
 
 def caller(request: Request) -> Caller:
-    """The holder of the key in `Authorization: Bearer …`; while there are no keys, whoever is on this machine.
+    """The holder of the key in `Authorization: Bearer …`, or of that in the cookie that signing in leaves.
+
+    While there are no keys, whoever is on this machine.
 
     Raises:
         Refused: 401.
     """
     keys = request.app.state.desk.keys
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    given = request.headers.get("authorization", "")
+    if not given and COOKIE in request.cookies:
+        given = f"Bearer {request.cookies[COOKIE]}"
+    scheme, _, secret = given.partition(" ")
     if scheme:
         found = keys.find(secret.strip()) if scheme.lower() == "bearer" else None
         if found is None:
