@@ -36,8 +36,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await run_in_threadpool(desk.close)
 
-    about = {"title": "Thresher", "version": thresher_version(), "description": ABOUT}
-    app = FastAPI(**about, lifespan=life, docs_url=None, redoc_url=None)
+    version = thresher_version()
+    # The ready-made documentation pages fetch their scripts from elsewhere; `/docs` is one of ours.
+    app = FastAPI(title="Thresher", version=version, description=ABOUT, lifespan=life, docs_url=None, redoc_url=None)
     app.state.desk = desk
     app.state.metrics = Metrics(desk.database)
     problem.install(app, views.problem_page)
