@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from serving import problem
 from serving import settings as environment
 from serving.pages import views
-from serving.routes import catalogue, datasets, operations, plan, prompts, roles, run_results, runs
+from serving.routes import catalogue, datasets, operations, plan, prompts, reviews, roles, run_results, runs
 from serving.runs.outputs import thresher_version
 from serving.service.desk import Desk
 from serving.service.guard import is_loopback
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         plan.router,
         runs.router,
         run_results.router,
+        reviews.router,
         operations.router,
         views.router,
     ):

@@ -13,6 +13,8 @@ from serving.llm.ledger import LedgeredChat
 from serving.problem import Refused
 from serving.runs import wiring
 from serving.runs.data import DataSets
+from serving.runs.picks import Picks
+from serving.runs.reviews import Reviews
 from serving.runs.store import Store
 from serving.service.encoding import Encoding
 from serving.service.idempotency import Idempotency
@@ -29,6 +31,8 @@ class Desk:
         self.database: Engine = open_database(settings.database or settings.home / "thresher.db")
         self.store = Store(self.database)
         self.data = DataSets(self.database)
+        self.reviews = Reviews(self.database, lease=settings.review_lease)
+        self.picks = Picks(self.database)
         self.idempotency = Idempotency(self.database)
         self.keys = Keys(self.database)
         self.llm = Llm(settings, self.store)

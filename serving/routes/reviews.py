@@ -1,0 +1,256 @@
+"""People: take a text, label it, put it back, change one's mind; look over the LLM's picks before they are labelled."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path, Query, Response
+from pydantic import Field, model_validator
+
+from agent.errors import BadInput
+from prompts.messages import Frozen
+from serving import problem
+from serving.problem import Refused
+from serving.routes.runs import RunId
+from serving.runs.picks import Closed, Decision
+from serving.runs.review_queue import Choice, Item, Suggestion
+from serving.runs.reviews import Lost
+from serving.service.desk import AtDesk
+from serving.service.guard import LOCAL, Caller, Calling, needs
+
+router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
+TOKEN = Annotated[str, Path(max_length=200, description="As taking the text answered it.")]
+EXAMPLE: dict[str, Any] = {"token": "<token>", "label": "positive", "seconds": 3.2}
+
+
+class Who(Frozen):
+    who: str = Field(default="", max_length=60, description="A name; that of the API key where one is used.")
+
+
+NOBODY = Who()
+
+
+class ItemShown(Frozen):
+    """A text that is kept for one person until `expires`."""
+
+    token: str = Field(description="Goes into the answer.")
+    example: str
+    text: str
+    text_b: str | None = Field(description="The second text of a pair.")
+    round: int
+    position: int = Field(description="In the round, from 0.")
+    suggestion: Suggestion | None = Field(description="What the machine says; null where it is hidden or silent.")
+    blind: bool = Field(description="Whether there is a suggestion that is hidden.")
+    expires: float = Field(description="Seconds since 1970; then somebody else may have it.")
+    chosen: Choice | None = Field(description="What the person said before, where an answer is being changed.")
+
+
+class ProgressShown(Frozen):
+    """How far the round is that the run has asked for last."""
+
+    round: int
+    total: int = Field(description="Answers that it takes.")
+    done: int
+    held: int = Field(description="Texts that somebody looks at now.")
+    mine: int = Field(description="Answers of the person, over all rounds.")
+    seconds_per_label: float | None = Field(description="Mean of the person's last answers.")
+
+
+class Answered(Frozen):
+    """A label, or the reason why there is none."""
+
+    token: str = Field(max_length=200)
+    label: str | None = Field(default=None, max_length=1000)
+    verdict: Literal["undecided", "bad_text"] | None = None
+    seconds: float | None = Field(default=None, ge=0, le=86_400, description="How long it took; measured where absent.")
+
+    @model_validator(mode="after")
+    def _either(self) -> "Answered":
+        if (self.label is None) == (self.verdict is None):
+            raise ValueError("give a label or a verdict, and not both")
+        return self
+
+
+class ReceiptShown(Frozen):
+    """What became of an answer."""
+
+    example: str
+    choice: Choice
+    confirmed: bool = Field(description="Whether it agrees with a suggestion that was shown.")
+    repeated: bool = Field(description="Whether this token was answered before: that answer stands.")
+    done: int
+    total: int
+
+
+class Kept(Frozen):
+    keep: bool
+    reason: str = Field(default="", max_length=1000, description="Why not, where it is struck out.")
+
+
+class PickShown(Frozen):
+    """One text that the LLM chose, and what was decided of it."""
+
+    example: str
+    text: str
+    text_b: str | None
+    why: str = Field(description="The LLM's reason, where it gave one.")
+    round: int
+    kept: bool | None = Field(description="Null: nobody has decided.")
+    reason: str
+    who: str
+
+
+class PickList(Frozen):
+    items: tuple[PickShown, ...]
+    next: str | None
+
+
+class Undecided(Frozen):
+    left: int = Field(description="Picks of the round that nobody has decided.")
+
+
+@router.post(
+    "/runs/{run}/review",
+    summary="Take a text to label",
+    dependencies=[needs("review")],
+    response_model=ItemShown,
+    responses={204: {"description": "Nothing is to be labelled now"}},
+)
+def take(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body()] = NOBODY) -> Any:
+    """Kept for that person for a while. Asked again, they get the same one; nobody else does."""
+    desk.store.get(run)
+    item = desk.reviews.lease(run, _name(who, body.who))
+    return Response(status_code=204) if item is None else _shown(item)
+
+
+@router.get("/runs/{run}/review", summary="How far labelling is", dependencies=[needs("read")])
+def progress(
+    run: RunId, desk: AtDesk, calling: Calling, who: Annotated[str, Query(max_length=60)] = ""
+) -> ProgressShown:
+    desk.store.get(run)
+    found = desk.reviews.progress(run, _name(calling, who))
+    if found is None:
+        raise Refused(409, f"run {run!r} has not asked people for anything yet", "wait until it does")
+    return ProgressShown(
+        round=found.round,
+        total=found.total,
+        done=found.done,
+        held=found.held,
+        mine=found.mine,
+        seconds_per_label=found.pace,
+    )
+
+
+@router.post("/runs/{run}/labels", summary="Label a text", dependencies=[needs("review")])
+def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk: AtDesk, who: Calling) -> ReceiptShown:
+    """Stored in the transaction that gives the text back. The same token again is answered with what is stored.
+
+    An answer whose time was over is taken if nobody else has the text by now; else it is refused with 409, told back.
+    """
+    desk.store.get(run)
+    _theirs(desk.reviews.holder(body.token), run, who)
+    choice = Choice(verdict="label" if body.verdict is None else body.verdict, label=body.label)
+    try:
+        receipt = desk.reviews.answer(body.token, choice, body.seconds)
+    except Lost as lost:
+        raise Refused(409, lost.what, lost.hint) from lost
+    return ReceiptShown(
+        example=receipt.example,
+        choice=receipt.choice,
+        confirmed=receipt.confirmed,
+        repeated=receipt.repeated,
+        done=receipt.done,
+        total=receipt.total,
+    )
+
+
+@router.post(
+    "/runs/{run}/review/undo",
+    summary="Change one's last label",
+    dependencies=[needs("review")],
+    response_model=ItemShown,
+    responses={204: {"description": "There is none of this person to change"}},
+)
+def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body()] = NOBODY) -> Any:
+    """The text of the person's last answer, to be answered anew. What was said before is kept in its history."""
+    desk.store.get(run)
+    item = desk.reviews.undo(run, _name(who, body.who))
+    return Response(status_code=204) if item is None else _shown(item)
+
+
+@router.post(
+    "/runs/{run}/review/{token}/skip", status_code=204, summary="Put a text back", dependencies=[needs("review")]
+)
+def skip(run: RunId, token: TOKEN, desk: AtDesk, who: Calling) -> None:
+    """Others get it first; it comes to this person again when nothing else is left. Costs nothing."""
+    _theirs(desk.reviews.holder(token), run, who)
+    desk.reviews.skip(token)
+
+
+@router.get("/runs/{run}/picks", summary="The LLM's picks", dependencies=[needs("read")])
+def list_picks(
+    run: RunId,
+    desk: AtDesk,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    after: Annotated[str | None, Query(max_length=1000, description="`next` of the page before.")] = None,
+) -> PickList:
+    """Of the newest round that experts are asked about, in the order of choice."""
+    desk.store.get(run)
+    found = desk.picks.list(run, limit + 1, after)
+    items = tuple(_picked(each) for each in found[:limit])
+    return PickList(items=items, next=items[-1].example if len(found) > limit else None)
+
+
+@router.post("/runs/{run}/picks/{example}", summary="Keep or strike out a pick", dependencies=[needs("review")])
+def decide(
+    run: RunId, example: Annotated[str, Path(max_length=1000)], body: Kept, desk: AtDesk, who: Calling
+) -> Undecided:
+    """Before it is labelled. One that is struck out stays in the pool and costs no label."""
+    desk.store.get(run)
+    try:
+        left = desk.picks.decide(run, example, keep=body.keep, reason=body.reason, who=_name(who, ""))
+    except Closed as closed:
+        raise Refused(409, closed.what, closed.hint) from closed
+    return Undecided(left=left)
+
+
+def _name(calling: Caller, given: str) -> str:
+    """Who holds a key is who it says; on this machine without keys, whoever they say they are."""
+    if calling != LOCAL:
+        return calling.name
+    if any(not c.isprintable() for c in given):
+        raise BadInput(f"{given[:60]!r} is no name", "use printable characters")
+    return given.strip() or calling.name
+
+
+def _theirs(holder: tuple[str, str] | None, run: str, calling: Caller) -> None:
+    """A token is a secret of whoever got it; with keys, also nobody else's key may use it."""
+    if holder is None or holder[0] != run or (calling != LOCAL and holder[1] != calling.name):
+        raise Refused(404, f"run {run!r} knows no such token of this person", "take a text first")
+
+
+def _shown(item: Item) -> ItemShown:
+    return ItemShown(
+        token=item.token,
+        example=item.ask.example,
+        text=item.ask.text,
+        text_b=item.ask.text_b,
+        round=item.round,
+        position=item.position,
+        suggestion=item.ask.suggestion,
+        blind=item.blind,
+        expires=item.expires,
+        chosen=item.chosen,
+    )
+
+
+def _picked(decision: Decision) -> PickShown:
+    pick = decision.pick
+    return PickShown(
+        example=pick.example,
+        text=pick.text,
+        text_b=pick.text_b,
+        why=pick.why,
+        round=decision.round,
+        kept=decision.kept,
+        reason=decision.reason,
+        who=decision.who,
+    )
