@@ -179,3 +179,37 @@ def test_a_run_over_data_that_do_not_fit_is_refused_in_one_line(llm: FakeOpenAI,
             assert expected in answer.json()["detail"]
         assert begun(server, {**body, "data": "0" * 64}).status_code == 404
         assert httpx.get(f"{server.url}/v1/runs").json()["items"] == []
+
+
+def test_people_label_over_http_until_the_run_ends(llm: FakeOpenAI, tmp_path: Path) -> None:
+    """Two people, a skip, a changed mind, an answer sent twice, and a server that is killed while they work."""
+    with Server(tmp_path / "home", llm.url) as server:
+        run = begun(server, {**uploaded(server, tmp_path / "in"), "people": "queue"}).json()["id"]
+        gold = read_table(tmp_path / "in" / "pool.csv", TASK).gold
+        base, given, kills = f"{server.url}/v1/runs/{run}", list[str](), 1
+        while over(server, run, "waiting", "queued", "running", "done", "failed")["state"] != "done":
+            for who in ("Ada", "Grace"):
+                taken = httpx.post(f"{base}/review", json={"who": who}, timeout=30)
+                if taken.status_code != 200:
+                    time.sleep(0.1)
+                    continue
+                item = taken.json()
+                assert httpx.post(f"{base}/review", json={"who": who}).json()["token"] == item["token"]
+                answer = {"token": item["token"], "label": gold[item["example"]], "seconds": 2.0}
+                first = httpx.post(f"{base}/labels", json=answer, timeout=30)
+                assert first.status_code == 200, first.text
+                again = httpx.post(f"{base}/labels", json=answer, timeout=30).json()
+                assert (again["repeated"], again["choice"]) == (True, first.json()["choice"])
+                given.append(item["example"])
+                if kills and len(given) == 3:
+                    kills -= 1
+                    server.kill()
+                    server.start()
+        assert len(given) == len(set(given)) == 8
+        lines = [json.loads(line) for line in httpx.get(f"{base}/labels").text.splitlines()]
+        people = {line["id"]: line for line in lines if line["provenance"] != "machine"}
+        assert set(people) == set(given)
+        assert {line["by"] for line in people.values()} <= {"human:Ada", "human:Grace"}
+        assert all(line["label"] == gold[id_] for id_, line in people.items())
+        seconds = httpx.get(base).json()["cost"]["human_seconds"]
+        assert 0 < seconds < 16, "nobody can have looked at a text for longer than it was theirs"
