@@ -23,8 +23,7 @@ from typing import Any
 
 import httpx
 
-PROGRAM = "import sys; from serving.cli import main; sys.argv = ['thresher', 'serve', '--port', '0']; main()"
-BARE = "import uvicorn; uvicorn.run('serving.app:create_app', factory=True, port={port}, access_log=False)"
+PROGRAM = "from serving.cli import main; main()"
 SMALL = 10_000
 WARM = 8.0
 """Seconds of requests before those that count: a service that has just started still loads what talks to the LLM."""
@@ -62,7 +61,7 @@ def service(home: Path, port: int) -> Generator[tuple[str, int]]:
     home.mkdir(parents=True, exist_ok=True)
     named = {"THRESHER_HOME": str(home), "THRESHER_ENGINE_URL": "http://127.0.0.1:9", "THRESHER_RATE": "0"}
     with (home / "log").open("ab") as log:
-        command = [sys.executable, "-c", BARE.format(port=port)]
+        command = [sys.executable, "-c", PROGRAM, "serve", "--port", str(port)]
         child = subprocess.Popen(command, env={**os.environ, **named}, stdout=log, stderr=log)
         try:
             url = f"http://127.0.0.1:{port}"

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from agent.errors import ThresherError
 from serving import problem
 from serving.problem import Refused
-from serving.runs.data import DataSet, NoDataSet
+from serving.runs.data import DataSet
 from serving.runs.entries import Names
 from serving.runs.formats import Format, stream_rows
 from serving.service.desk import AtDesk
@@ -107,10 +107,7 @@ def list_data_sets(
 @router.get("/datasets/{id}", summary="One data set", dependencies=[needs("read")])
 def get_data_set(id: DataSetId, desk: AtDesk) -> DataSetShown:  # noqa: A002  the contract's name
     """How many texts it has, which columns, and whether there are labels."""
-    try:
-        return DataSetShown(**asdict(desk.data.get(id)))
-    except NoDataSet as error:
-        raise Refused(404, error.what, error.hint) from error
+    return DataSetShown(**asdict(desk.data.get(id)))
 
 
 @router.get("/datasets/{id}/examples", summary="Texts of a data set", dependencies=[needs("read")])
@@ -121,10 +118,7 @@ def list_examples(
     after: Annotated[int, Query(ge=0, le=1 << 31, description="`next` of the page before.")] = 0,
 ) -> ExampleList:
     """In the order of the file."""
-    try:
-        found = desk.data.examples(id, after, limit + 1)
-    except NoDataSet as error:
-        raise Refused(404, error.what, error.hint) from error
+    found = desk.data.examples(id, after, limit + 1)
     items = tuple(ExampleShown(**asdict(each)) for each in found[:limit])
     return ExampleList(items=items, next=str(items[-1].row) if len(found) > limit else None)
 
@@ -162,9 +156,6 @@ class _Body:
 
 
 def _kind(request: Request, named: Format | None) -> Format:
-    coding = request.headers.get("content-encoding", "identity")
-    if coding.lower() != "identity":
-        raise Refused(415, f"the body is encoded as {coding[:40]!r}", "send it uncompressed")
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     kind = named or MEDIA.get(media)
     if kind is None:
