@@ -30,7 +30,7 @@ from evaluation.bench.proxy import ASKED, RecordingProxy
 PROGRAM = [sys.executable, "-c", "from serving.cli import main; main()"]
 PATIENCE = 4.0
 """Seconds without a byte after which the program gives a call up here; silence lasts longer."""
-MOST = 17
+MOST = 20
 """Calls of one question at most: the first, and what `serving.llm.retry.Policies` allows after each class together."""
 EMPTY = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop", "logprobs": None}
 
@@ -143,6 +143,9 @@ def measure(proxy: FaultyProxy, folder: Path, options: argparse.Namespace) -> bo
     answered = calls - faults
     print(f"calls that were answered: {answered}; asked again though answered: {answered - len(proxy.attempts)}")
     print(f"labels equal to those of the run without faults: {noisy == quiet} ({len(quiet)} labels)")
+    for id_ in sorted(quiet.keys() | noisy.keys()):
+        if quiet.get(id_) != noisy.get(id_):
+            print(f"  {id_}: {quiet.get(id_)} without faults, {noisy.get(id_)} with them")
     return noisy == quiet and most <= MOST
 
 

@@ -206,9 +206,13 @@ class LangChainChat:
         cost = cost.model_copy(update={"seconds": share.seconds})
         reservation.used = cost.tokens_in + cost.tokens_out
         self.meter.paid(cost, metered)
+        text, finish = storable(message.text), finish_of(message.response_metadata.get("finish_reason"))
+        if not request.read and not text.strip():
+            # Kept as an answer it would stand for ever; a model that means it says it again until the allowance is up.
+            raise Faulty(Fault("malformed", "the answer is an empty text"))
         return ChatReply(
-            text=storable(message.text),
-            finish=finish_of(message.response_metadata.get("finish_reason")),
+            text=text,
+            finish=finish,
             cost=cost,
             reading=self._reading(request, message.response_metadata.get("logprobs"), tokens),
         )

@@ -33,8 +33,8 @@ class Policies(Frozen):
     connection: Policy = Policy(again=4, first=0.5, longest=8.0)
     busy: Policy = Policy(again=6, first=1.0, longest=60.0)
     server: Policy = Policy(again=3, first=1.0, longest=15.0)
-    timeout: Policy = Policy(again=1, first=1.0, longest=5.0)
-    malformed: Policy = Policy(again=2, first=0.2, longest=2.0)
+    timeout: Policy = Policy(again=2, first=1.0, longest=5.0)
+    malformed: Policy = Policy(again=4, first=0.2, longest=2.0)
     refused: Policy = Policy(again=0, first=0.0, longest=0.0)
 
 

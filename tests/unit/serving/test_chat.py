@@ -237,21 +237,22 @@ def test_order_is_kept_and_failures_touch_nobody_else(connect: Connect) -> None:
         (httpx.ConnectError("nobody"), "connection", 5),
         (httpx.RemoteProtocolError("hung up"), "connection", 5),
         (httpx.ConnectTimeout("slow"), "connection", 5),
-        (httpx.ReadTimeout("slow"), "timeout", 2),
+        (httpx.ReadTimeout("slow"), "timeout", 3),
         (
             httpx.Response(200, text="<html>a proxy speaks</html>", headers={"content-type": "text/html"}),
             "malformed",
-            3,
+            5,
         ),
-        (httpx.Response(200, content=b'{"choices": [', headers={"content-type": "application/json"}), "malformed", 3),
-        (httpx.Response(200, json={}), "malformed", 3),
-        (httpx.Response(200, json=[]), "malformed", 3),
-        (httpx.Response(200, json={"choices": None}), "malformed", 3),
-        (httpx.Response(200, json={"choices": []}), "malformed", 3),
-        (httpx.Response(200, json={"choices": [{}]}), "malformed", 3),
-        (httpx.Response(200, json={"choices": [{"message": None}]}), "malformed", 3),
-        (httpx.Response(200, json={"choices": [{"message": {"role": "assistant", "content": 3}}]}), "malformed", 3),
-        (httpx.Response(200, json={"error": {"message": "inside"}}), "malformed", 3),
+        (httpx.Response(200, content=b'{"choices": [', headers={"content-type": "application/json"}), "malformed", 5),
+        (httpx.Response(200, json={}), "malformed", 5),
+        (httpx.Response(200, json=[]), "malformed", 5),
+        (httpx.Response(200, json={"choices": None}), "malformed", 5),
+        (httpx.Response(200, json={"choices": []}), "malformed", 5),
+        (httpx.Response(200, json={"choices": [{}]}), "malformed", 5),
+        (httpx.Response(200, json={"choices": [{"message": None}]}), "malformed", 5),
+        (httpx.Response(200, json={"choices": [{"message": {"role": "assistant", "content": 3}}]}), "malformed", 5),
+        (httpx.Response(200, json={"error": {"message": "inside"}}), "malformed", 5),
+        (httpx.Response(200, json={"choices": [{"message": {"role": "assistant", "content": " \n"}}]}), "malformed", 5),
         (
             httpx.Response(
                 200,
@@ -289,7 +290,7 @@ def test_an_answer_without_log_probabilities_is_malformed(connect: Connect) -> N
     chat = connect(Wire(lambda _b, _h: httpx.Response(200, json={**answer, "usage": usage})))
     assert failure_of(chat.complete([ask(read=("good", "bad"))])[0]).kind == "malformed"
     paid = chat.meter.spent().paid
-    assert (paid.calls, paid.tokens_in, paid.tokens_out) == (3, 21, 3)
+    assert (paid.calls, paid.tokens_in, paid.tokens_out) == (5, 35, 5)
 
 
 def test_what_cannot_be_written_down_is_replaced(connect: Connect) -> None:
