@@ -83,7 +83,7 @@ class Prompt(Frozen):
         """Names of the variables that this choice of slots uses."""
         return needed(self.texts(slots))
 
-    def render(self, slots: Mapping[str, str], **variables: object) -> tuple[Message, ...]:
+    def render(self, slots: Mapping[str, str], /, **variables: object) -> tuple[Message, ...]:
         """Fill the slots and the variables; slots that are not named take their default.
 
         Raises:

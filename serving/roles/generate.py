@@ -1,5 +1,7 @@
 """The generator without a run: texts for gaps or labels that the caller names, and what the filters say of them."""
 
+from typing import Annotated
+
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -30,10 +32,13 @@ MOST_TEXTS = 1000
 FILTERS: tuple[FilterSpec, ...] = (Length(), Duplicate(), NearFence(), Confirm())
 
 
+Name = Annotated[Short, Field(min_length=1)]
+
+
 class Place(Frozen):
     """What is missing: a label, and what kind of text."""
 
-    label: Short = Field(min_length=1, description="A label's name.")
+    label: Name = Field(description="A label's name.")
     description: Short = Field(default="", description="The kind of text, in a few words; any kind where empty.")
     examples: tuple[Content, ...] = Field(default=(), max_length=64, description="Texts of this kind; four are shown.")
 
@@ -44,7 +49,7 @@ class GenerateHead(Frozen):
     task: Task
     n: int = Field(ge=1, le=MOST_TEXTS, description="How many texts the LLM is asked for, over all gaps in turn.")
     gaps: tuple[Place, ...] = Field(default=(), max_length=100, description="Places to write for.")
-    labels: tuple[Short, ...] = Field(default=(), max_length=100, description="Instead: labels to write for.")
+    labels: tuple[Name, ...] = Field(default=(), max_length=100, description="Instead: labels to write for.")
     prompt: str = Field(
         default="",
         description="Id of a generation prompt. Where empty: `generate/one` if every gap has examples to imitate, else "

@@ -25,7 +25,10 @@ LOOK = 0.5
 ALIVE = 15.0
 """Seconds of silence after which a comment is sent, so that nothing on the way gives the connection up."""
 
-EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_TEXT = {"type": "string"}
+EVENT: dict[str, Any] = {"type": "object", "properties": {name: _TEXT for name in ("id", "event", "data")}}
+"""One server-sent event; readers of OpenAPI take the schema of such a stream for that of each of its events."""
+EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 MODEL: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}
 }
