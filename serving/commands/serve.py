@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+PATIENCE = 5
+"""Seconds that requests get to finish in when the service is told to stop; who follows a run would stay for ever."""
+
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
@@ -33,5 +36,5 @@ def serve(
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     where = f"http://{chosen.host}:{listening.getsockname()[1]}"
     typer.echo(f"serving at {where} (operations: {where}/docs); stop with Ctrl-C")
-    config = uvicorn.Config(app, log_level="info", server_header=False, timeout_graceful_shutdown=20)
+    config = uvicorn.Config(app, log_level="info", server_header=False, timeout_graceful_shutdown=PATIENCE)
     uvicorn.Server(config).run([listening])

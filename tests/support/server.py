@@ -4,13 +4,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import httpx
+
+from tests.support.cli import PROGRAM
 
 
 class Server:
@@ -37,9 +38,9 @@ class Server:
         self.stop()
 
     def start(self, patience: float = 60.0) -> None:
-        app = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory", "--port", str(self.port)]
+        command = [*PROGRAM, "serve", "--port", str(self.port)]
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(app, stdout=out, stderr=out, env=self._environment)
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=self._environment)
         end = time.monotonic() + patience
         while time.monotonic() < end and self.process.poll() is None:
             try:

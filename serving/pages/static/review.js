@@ -63,7 +63,7 @@
     try {
       await flush();
       const reply = await send("/review", { who });
-      if (reply.status === 200) { show(await reply.json()); await progress(); }
+      if (reply.status === 200) { show(await reply.json()); progress().catch(() => {}); }
       else if (reply.status === 204) { idle("Nothing is to be labelled now. This page looks again by itself."); }
       else { const problem = await reply.json(); idle(`${problem.detail} ${problem.hint}`); }
     } catch {
