@@ -26,7 +26,7 @@ ALIVE = 15.0
 """Seconds of silence after which a comment is sent, so that nothing on the way gives the connection up."""
 
 _TEXT = {"type": "string"}
-EVENT: dict[str, Any] = {"type": "object", "properties": {name: _TEXT for name in ("id", "event", "data")}}
+EVENT: dict[str, Any] = {"type": "object", "properties": dict.fromkeys(("id", "event", "data"), _TEXT)}
 """One server-sent event; readers of OpenAPI take the schema of such a stream for that of each of its events."""
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 MODEL: dict[int | str, dict[str, Any]] = {
