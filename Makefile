@@ -5,7 +5,7 @@ VENV := .venv
 THRESHER := $(VENV)/bin/thresher
 READY := $(VENV)/.ready
 
-.PHONY: help setup engine demo test lint types check clean
+.PHONY: help setup engine demo serve test lint types check clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ engine: $(READY)  ## install, fetch and start the LLM server (left running)
 
 demo: engine  ## run the main job on film sentences, beside the baselines
 	@$(THRESHER) demo
+
+serve: engine  ## start the service, with its pages and its HTTP operations
+	@$(THRESHER) serve
 
 test: $(READY)  ## lint, types, import rule, and all tests, on a real LLM server
 	@bash check.sh "$(VENV)"

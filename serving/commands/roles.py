@@ -21,7 +21,6 @@ Prompt = Annotated[str, typer.Option(help="Id of the prompt; the role's own wher
 Slots = Annotated[list[str] | None, typer.Option("--slot", help="A filling, as name=filling; several times.")]
 Column = Annotated[str, typer.Option("--text", help="Column of the text.")]
 Out = Annotated[Path | None, typer.Option("--out", help="File for the JSONL; standard output where none is named.")]
-BATCH = 64
 
 
 def select(
@@ -68,19 +67,19 @@ def annotate(
     """Label every text with the LLM. From 100 texts on, 200 random ones calibrate its probabilities."""
     named, table = _read(task, data, text)
 
-    from serving.roles.annotate import AnnotateHead, Annotated, prepare
+    from serving.roles import annotate as role
     from serving.roles.given import LEAST_SAMPLE
 
     n = len(table.columns)
     sampled = {"sample_of": str(data)} if sample and n >= LEAST_SAMPLE else {}
     given = {"task": named, "prompt": prompt, "slots": _slots(slot), "rationale": rationale, **sampled}
-    head = _checked(AnnotateHead, given)
+    head = _checked(role.AnnotateHead, given)
     with _means(table.columns) as means:
-        ready = prepare(head, means)
+        ready = role.prepare(head, means)
 
-        def answers() -> Generator[Annotated]:
-            for start in range(0, n, BATCH):
-                yield from ready.batch(table.columns.take(range(start, min(start + BATCH, n))))
+        def answers() -> Generator[role.Annotated]:
+            for start in range(0, n, role.BATCH):
+                yield from ready.batch(table.columns.take(range(start, min(start + role.BATCH, n))))
 
         _write((each.model_dump_json().encode() + b"\n" for each in answers()), out)
     _told(ready.chat.usage(), ready.prompts, f"{n} texts; calibration {ready.calibration}")

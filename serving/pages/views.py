@@ -118,6 +118,8 @@ class Curve(NamedTuple):
     points: str
     band: str
     dots: list[Spot]
+    bars: list[Spot]
+    """The interval of each dot: from `y` to `text`."""
     lines: list[Spot]
     ticks: list[Spot]
     said: str
@@ -146,6 +148,7 @@ def curve(points: tuple[Point, ...]) -> Curve | None:
         points=" ".join(f"{s.x},{s.y}" for s in spots),
         band=" ".join(f"{a},{b}" for a, b in edge) if len(kept) > 1 else "",
         dots=spots,
+        bars=[Spot(x(p), y(b[0]), str(y(b[1]))) for p, b in zip(kept, bounds, strict=True)],
         lines=[Spot(0, y(v), f"{v:.0%}") for v in (low, (low + high) / 2, high)],
         ticks=[Spot(x(p), 0, str(p.human_labels)) for p in {p.human_labels: p for p in kept}.values()],
         said=f"Accuracy over people's labels. {said}",
