@@ -24,7 +24,8 @@ class Event:
 
 def append(connection: Connection, run: str, kind: str, data: dict[str, Any]) -> None:
     """Holds the run's row until commit: else a later number could be seen first, and its reader never see the other."""
-    connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update())
+    # Not the full lock: that would stop whoever writes a row that refers to the run.
+    connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update(key_share=True))
     connection.execute(events.insert().values(run=run, kind=kind, data=json.dumps(data), created=now()))
 
 
