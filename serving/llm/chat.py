@@ -103,8 +103,8 @@ class LangChainChat:
         """One outcome for each request, in order.
 
         Raises:
-            EngineError: label probabilities are asked of a server that gives none, or for words that it cannot tell
-                apart.
+            EngineError: label probabilities are asked of a server that gives none.
+            BadInput: label probabilities are asked for words that the server cannot tell apart.
         """
         self._check(requests)
         return in_parallel(self._ask, requests, self._width)
@@ -158,7 +158,7 @@ class LangChainChat:
 
     def _failed(self, fault: Fault) -> None:
         self.meter.failed(fault.kind)
-        log.info("the LLM server did not answer (%s): %s", fault.kind, fault.message)
+        log.info("the LLM server did not answer (%s)", fault.kind)  # its message may quote what was asked
 
     def _attempt(self, request: ChatRequest, again: bool) -> ChatReply:
         """Asks one replica after the other while they cannot be reached, each once."""

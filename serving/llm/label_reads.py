@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 
-from agent.errors import EngineError
+from agent.errors import BadInput
 from agent.exchange import Reading
 from serving.llm.faults import Fault, Faulty
 from serving.llm.label_tokens import SHORTEST_PIECE
@@ -60,7 +60,7 @@ def read_texts(logprobs: object, words: Sequence[str]) -> Reading:
 
     Raises:
         Faulty: none of the words is among the returned tokens: all are unknown, so there is no distribution.
-        EngineError: a word is the beginning of another.
+        BadInput: a word is the beginning of another.
     """
     folded = distinct_texts(words)
     found = {token: logprob for token, logprob in _first(logprobs).items() if logprob > _IMPOSSIBLE}
@@ -83,7 +83,7 @@ def distinct_texts(words: Sequence[str]) -> dict[str, str]:
     """Each word with its case folded.
 
     Raises:
-        EngineError: a word is empty or the beginning of another, so that their texts cannot be told apart.
+        BadInput: a word is empty or the beginning of another, so that their texts cannot be told apart.
     """
     folded = {word: word.strip().casefold() for word in words}
     for index, one in enumerate(words):
@@ -91,7 +91,7 @@ def distinct_texts(words: Sequence[str]) -> dict[str, str]:
             a, b = folded[one], folded[other]
             if a.startswith(b) or b.startswith(a):
                 what = f"the label words {one!r} and {other!r} cannot be told apart by how they begin"
-                raise EngineError(what, "give one of them another word")
+                raise BadInput(what, "give one of them another word")
     return folded
 
 

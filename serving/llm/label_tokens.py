@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from agent.errors import EngineError
+from agent.errors import BadInput
 
 MOST_IDS = 128
 """vLLM returns log-probabilities for at most so many chosen tokens."""
@@ -37,7 +37,7 @@ class LabelTokens:
             tokenize: the tokens of a text, without special tokens. What it raises is raised.
 
         Raises:
-            EngineError: two words begin with the same token as they are spelled, a word has no token, or there are
+            BadInput: two words begin with the same token as they are spelled, a word has no token, or there are
                 more words than a server reads at once.
         """
         with self._lock:
@@ -72,7 +72,7 @@ class LabelTokens:
 
 def _own(word: str, pieces: Sequence[Piece]) -> int:
     if not word.strip() or not pieces:
-        raise EngineError(f"the label word {word!r} has no token", "give every label a word that can be written")
+        raise BadInput(f"the label word {word!r} has no token", "give every label a word that can be written")
     return pieces[0][0]
 
 
@@ -94,7 +94,7 @@ _SPELLINGS = tuple(_spellings())
 def _distinct(words: tuple[str, ...], own: dict[str, int]) -> None:
     if len(words) > MOST_IDS:
         hint = "use fewer labels, or have the model write its label out"
-        raise EngineError(f"{len(words)} label words; a server reads at most {MOST_IDS} at once", hint)
+        raise BadInput(f"{len(words)} label words; a server reads at most {MOST_IDS} at once", hint)
     seen: dict[int, str] = {}
     for word in words:
         if own[word] in seen:
@@ -102,6 +102,6 @@ def _distinct(words: tuple[str, ...], own: dict[str, int]) -> None:
         seen[own[word]] = word
 
 
-def _alike(one: str, other: str) -> EngineError:
+def _alike(one: str, other: str) -> BadInput:
     what = f"the label words {one!r} and {other!r} cannot be told apart by their first token"
-    return EngineError(what, "give one of them another word")
+    return BadInput(what, "give one of them another word")

@@ -1,5 +1,6 @@
 """The ledger: every answer that was paid for, kept under the hash of its question, so that nothing is asked twice."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
@@ -15,11 +16,13 @@ from agent.protocols import ChatModel
 from serving.database import metadata, reading, writing
 from serving.llm.identity import Served, key_of
 from serving.llm.meter import Meter
+from serving.system.context import about
 from serving.system.owner import Owner, is_dead, new_owner
 from serving.system.parallel import in_parallel
 
 __all__ = ["Claim", "Ledger", "LedgeredChat", "Served", "calls", "key_of"]
 
+log = logging.getLogger(__name__)
 LEASE_SECONDS = 900.0
 _CHUNK = 500
 _POLL_SECONDS = (0.05, 1.0)
@@ -228,7 +231,9 @@ class LedgeredChat:
             return claim
         answered = False
         try:
-            outcome = self._inner.complete([request])[0]
+            with about(call=key[:12]):
+                outcome = self._inner.complete([request])[0]
+                _log(outcome)
             if isinstance(outcome, ChatReply):
                 outcome = self._ledger.record(key, outcome)
                 answered = True
@@ -236,6 +241,15 @@ class LedgeredChat:
         finally:
             if not answered:
                 self._ledger.release(key, owner)
+
+
+def _log(outcome: ChatReply | ChatFailure) -> None:
+    if isinstance(outcome, ChatFailure):
+        log.warning("a question to the LLM got no answer (%s, %d attempts)", outcome.kind, outcome.attempts)
+        return
+    cost = outcome.cost
+    fields = {"tokens_in": cost.tokens_in, "tokens_out": cost.tokens_out, "seconds": round(cost.seconds, 3)}
+    log.debug("the LLM has answered", extra={"fields": fields})
 
 
 class _Count:

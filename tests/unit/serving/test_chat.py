@@ -156,7 +156,7 @@ def test_a_server_without_log_probabilities_is_refused_before_anything_is_sent(c
 @pytest.mark.parametrize("honours", [VLLM, PLAIN])
 def test_words_that_begin_alike_are_refused(connect: Connect, honours: Honours) -> None:
     wire = Wire()
-    with pytest.raises(EngineError, match="'no' and 'no way'"):
+    with pytest.raises(BadInput, match="'no' and 'no way'"):
         connect(wire, honours).complete([ask(read=("no", "no way"))])
     assert wire.bodies == []
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import EngineError
+from agent.errors import BadInput
 from serving.llm.faults import Faulty
 from serving.llm.label_reads import read_ids, read_texts
 
@@ -109,7 +109,7 @@ def test_nothing_is_known_where_no_word_is_among_the_likeliest() -> None:
 
 
 def test_a_word_that_begins_another_cannot_be_told_apart() -> None:
-    with pytest.raises(EngineError, match="'pos' and 'Positive'"):
+    with pytest.raises(BadInput, match="'pos' and 'Positive'"):
         read_texts(logprobs(pos=1.0), ["pos", "Positive"])
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.errors import EngineError
+from agent.errors import BadInput
 from serving.llm.label_tokens import MOST_IDS, LabelTokens, Piece
 from tests.support.fake_openai import tokens as fake_tokens
 
@@ -61,13 +61,13 @@ def test_a_token_of_two_words_speaks_for_neither() -> None:
     ],
 )
 def test_words_that_begin_alike_are_named(words: tuple[str, ...], named: str) -> None:
-    with pytest.raises(EngineError, match=named):
+    with pytest.raises(BadInput, match=named):
         LabelTokens().of(words, vocabulary("yes", "Yes"))
 
 
 @pytest.mark.parametrize("word", ["", " "])
 def test_a_word_without_letters_is_refused(word: str) -> None:
-    with pytest.raises(EngineError, match="has no token"):
+    with pytest.raises(BadInput, match="has no token"):
         LabelTokens().of((word, "x"), vocabulary())
 
 
@@ -84,7 +84,7 @@ def test_many_words_are_looked_for_in_fewer_spellings_and_too_many_are_refused()
     found = LabelTokens().of(words, tokenize)
     assert {len(tokens) for tokens in found.values()} == {2}
     assert sum(map(len, found.values())) <= MOST_IDS
-    with pytest.raises(EngineError, match="129 label words"):
+    with pytest.raises(BadInput, match="129 label words"):
         LabelTokens().of(tuple(f"label{n}" for n in range(129)), tokenize)
 
 
@@ -106,7 +106,7 @@ def test_the_tokenizer_is_asked_once_for_a_spelling() -> None:
 def test_no_token_speaks_twice_and_each_word_keeps_its_own_spelling(words: tuple[str, ...]) -> None:
     try:
         found = LabelTokens().of(words, fake_tokens)
-    except EngineError:
+    except BadInput:
         return
     every = [token for tokens in found.values() for token in tokens]
     assert len(every) == len(set(every))
