@@ -11,6 +11,7 @@ from serving import settings as environment
 from serving.pages import views
 from serving.routes import catalogue, datasets, operations, plan, prompts, reviews, roles, run_results, runs
 from serving.runs.outputs import thresher_version
+from serving.service.access import Logged
 from serving.service.desk import Desk
 from serving.service.guard import is_loopback
 from serving.service.limits import Limits
@@ -44,6 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem.install(app, views.problem_page)
     app.add_middleware(Limits, settings=desk.settings, local=is_loopback(desk.settings.host))
     app.add_middleware(Counted, metrics=app.state.metrics)
+    app.add_middleware(Logged)
     for router in (
         *roles.ROUTERS,
         prompts.router,

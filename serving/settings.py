@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     review_lease: float = Field(default=600.0, gt=0)
     """Seconds that a person holds an item."""
     log_format: Literal["text", "json"] = "text"
+    """How the service writes its log, on standard error: a line a record either way."""
+    log_level: Literal["debug", "info", "warning"] = "info"
+    """`debug` adds a line for each question to the LLM and for each look at health and numbers."""
     hub: str = Field(default="https://huggingface.co", validation_alias=AliasChoices("THRESHER_HUB", "HF_ENDPOINT"))
     hub_offline: bool = Field(default=False, validation_alias=AliasChoices("THRESHER_HUB_OFFLINE", "HF_HUB_OFFLINE"))
     hub_token: SecretStr | None = Field(default=None, validation_alias=AliasChoices("THRESHER_HUB_TOKEN", "HF_TOKEN"))

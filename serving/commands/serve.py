@@ -1,27 +1,33 @@
 """`thresher serve`: the service."""
 
 import socket
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-PATIENCE = 5
-"""Seconds that requests get to finish in when the service is told to stop; who follows a run would stay for ever."""
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+PATIENCE = 20
+"""Seconds that requests get to finish in when the service is told to stop. Who follows a run is let go at once."""
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = None,
+    log_format: Annotated[str, typer.Option(help="text or json; a line a record, on standard error.")] = "",
 ) -> None:
     """Serve HTTP until it is told to stop. Unfinished runs are continued."""
-    import uvicorn
-
     from agent.errors import BadInput
     from serving import settings
     from serving.app import create_app
+    from serving.service import logs
     from serving.service.guard import is_loopback
 
-    asked = {"host": host or None, "service_port": port}
+    if log_format not in ("", "text", "json"):
+        raise BadInput(f"--log-format {log_format!r} is no format of logs", "text or json")
+    asked = {"host": host or None, "service_port": port, "log_format": log_format or None}
     chosen = settings.load().model_copy(update={name: value for name, value in asked.items() if value is not None})
     app = create_app(chosen)
     if not is_loopback(chosen.host) and not app.state.desk.keys.any():
@@ -36,5 +42,19 @@ def serve(
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     where = f"http://{chosen.host}:{listening.getsockname()[1]}"
     typer.echo(f"serving at {where} (operations: {where}/docs); stop with Ctrl-C")
-    config = uvicorn.Config(app, log_level="info", server_header=False, timeout_graceful_shutdown=PATIENCE)
-    uvicorn.Server(config).run([listening])
+    logs.configure(chosen)
+    _run(app, listening)
+
+
+def _run(app: "FastAPI", listening: socket.socket) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.state.desk.stopping.set()
+            super().handle_exit(sig, frame)
+
+    # The log is set up already; the line for each request is ours, because uvicorn's holds what was asked for.
+    Server(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=PATIENCE)
+    ).run([listening])

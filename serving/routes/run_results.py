@@ -16,7 +16,7 @@ from serving import problem
 from serving.problem import Refused
 from serving.routes.runs import RunId
 from serving.runs.export import MEDIA, ExportFormat, write_csv, write_jsonl, write_parquet
-from serving.runs.store import OPEN, Store
+from serving.runs.store import OPEN
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import needs
 
@@ -52,12 +52,13 @@ async def follow(
 ) -> StreamingResponse:
     """Server-sent events, from the first (or from `Last-Event-ID`) until the run is over. Each has a number."""
     await run_in_threadpool(desk.store.get, run)
-    return StreamingResponse(_told(desk.store, run, seen, request), media_type="text/event-stream")
+    return StreamingResponse(_told(desk, run, seen, request), media_type="text/event-stream")
 
 
-async def _told(store: Store, run: str, seen: int, request: Request) -> AsyncIterator[str]:
-    silent = 0.0
-    while not await request.is_disconnected():
+async def _told(desk: Desk, run: str, seen: int, request: Request) -> AsyncIterator[str]:
+    """Who is let go because the service stops comes again, with the number of the last event."""
+    store, silent = desk.store, 0.0
+    while not desk.stopping.is_set() and not await request.is_disconnected():
         state = (
             await run_in_threadpool(store.get, run)
         ).state  # before the events: the last of them are then all there

@@ -4,6 +4,7 @@ On two cores two trainings of one thread each finish sooner than one after the o
 need not wait for the LLM. Both processes write to one journal; a step that both do stands as the first one wrote it.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from typing import Self
 
 from serving.runs.job import Cell, Job
 from serving.runs.store import Store
+from serving.system.context import about
 from serving.system.machine import Machine
+
+log = logging.getLogger("serving.runs.beside")
 
 
 def apart(job: Job) -> tuple[Cell, ...]:
@@ -63,27 +67,29 @@ class Beside:
 
 def main(name: str, fence: int | None) -> None:
     """Does the cells apart of a recorded run under its parent's claim, until the parent is gone."""
-    from rich.console import Console
-
     from serving import settings
     from serving.connect import Setting
     from serving.runs import running
-    from serving.runs.screen import Screen
+    from serving.runs.screen import LogScreen
+    from serving.service import logs
 
     parent = os.getppid()
 
-    class Watched(Screen):
+    class Watched(LogScreen):
         def doing(self, done: int, total: int, what: str) -> None:
             if os.getppid() != parent:
                 sys.exit(1)
             super().doing(done, total, what)
 
-    setting = Setting(settings.load(), Console(file=sys.stderr).print)
+    read = settings.load()
+    logs.configure(read)
+    setting = Setting(read, log.info)
     job, store, folder = running.recall(name, setting)
-    screen = Watched(job, Console(file=sys.stderr))
+    screen = Watched(job)
     worker = running.prepare(job, store, folder, setting, fence, asks_llm=False, screen=screen).worker
     worker.run(apart(job))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if sys.argv[2:] and sys.argv[2] else None)
+    with about(run=sys.argv[1]):
+        main(sys.argv[1], int(sys.argv[2]) if sys.argv[2:] and sys.argv[2] else None)

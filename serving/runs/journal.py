@@ -11,6 +11,7 @@ from agent.errors import StoreError
 from serving.database import reading, writing
 from serving.runs.events import append, now
 from serving.runs.schema import runs, steps
+from serving.system.context import about
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ class StoredJournal:
         """
         key, adapter = self._prefix + key, TypeAdapter(kind)
         if (text := self._read(key)) is None:
-            text = self._write(key, adapter.dump_json(compute()).decode())
+            with about(step=key, **_round(key)):
+                text = self._write(key, adapter.dump_json(compute()).decode())
         try:
             # Read back even what was just computed: a first pass and a resumed one then see the very same value.
             return adapter.validate_json(text)
@@ -77,6 +79,12 @@ class StoredJournal:
             if recorded is None:
                 raise
             return recorded
+
+
+def _round(key: str) -> dict[str, str]:
+    """Those of round 3 are called `ARM/STUDENT/SEED/3/query` and so on; others belong to no round."""
+    parts = key.split("/")
+    return {"round": parts[3]} if len(parts) > 4 and parts[3].isdecimal() else {}
 
 
 def demand(connection: Connection, run: str, fence: int) -> None:

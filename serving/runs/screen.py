@@ -1,5 +1,6 @@
 """What a person sees while a job runs: which cell, how far, how long still."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -17,6 +18,7 @@ _READ = 0.25
 _LIST = 4.0
 
 _SHOWN, _WIDE = 8, 100
+log = logging.getLogger(__name__)
 
 
 def forecast(job: Job) -> dict[str, float]:
@@ -120,3 +122,16 @@ class Screen:
         scale = (self._clock() - self._begun) / assumed if assumed > 0.02 * self._total else 1.0
         minutes = rest * scale / 60
         return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"
+
+
+class LogScreen(Screen):
+    """The same as lines of a log, which hold no texts."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job, Console(quiet=True))
+
+    def batch(self, batch: Batch) -> None:
+        self.say(f"{len(batch.picks)} texts chosen")
+
+    def say(self, line: str) -> None:
+        log.info("%s", line.strip())

@@ -4,6 +4,7 @@ It may be killed at any moment: what it has recorded stands, and whoever claims 
 """
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -12,28 +13,30 @@ import threading
 from agent.errors import ThresherError, Waiting
 from serving.runs.lease import Busy, Lease
 from serving.service.ending import BUSY, ENDED, FAILED, WAITING
+from serving.system.context import about
 
+log = logging.getLogger("serving.service.child")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 def main(name: str) -> int:
     """Works on one run until it ends, waits for people or is taken away. Returns the exit code."""
     _die_with_parent()
-    from rich.console import Console
-
     from serving import settings
     from serving.connect import Setting
     from serving.runs import running
-    from serving.runs.screen import Screen
+    from serving.runs.screen import LogScreen
+    from serving.service import logs
 
-    console = Console(file=sys.stderr, force_terminal=False)
-    setting = Setting(settings.load(), console.print)
+    read = settings.load()
+    logs.configure(read)
+    setting = Setting(read, log.info)
     try:
         job, store, folder = running.recall(name, setting)
         with Lease(store, job.id) as lease:
             threading.Thread(target=_leave_when_lost, args=(lease,), daemon=True).start()
             try:
-                work = running.prepare(job, store, folder, setting, lease.fence, screen=Screen(job, console))
+                work = running.prepare(job, store, folder, setting, lease.fence, screen=LogScreen(job))
             except ThresherError as error:  # such as an engine that is away: the supervisor tries again
                 store.mark(job.id, "queued", str(error), lease.fence)
                 raise
@@ -43,7 +46,7 @@ def main(name: str) -> int:
     except Waiting:
         return WAITING
     except ThresherError as error:
-        console.print(f"error: {error}")
+        log.error("the run stops: %s", logs.reason(error))
         return FAILED
     return ENDED
 
@@ -63,4 +66,5 @@ def _leave_when_lost(lease: Lease) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    with about(run=sys.argv[1]):
+        sys.exit(main(sys.argv[1]))

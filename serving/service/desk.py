@@ -38,6 +38,8 @@ class Desk:
         self.llm = Llm(settings, self.store)
         self.supervisor = Supervisor(self.store, settings)
         self.encoding = Encoding(settings)
+        self.stopping = threading.Event()
+        """Set when the service has been told to stop: answers without an end come to one."""
 
     def open(self) -> None:
         self.llm.open()

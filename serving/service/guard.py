@@ -22,6 +22,8 @@ class Caller:
 
 
 COOKIE = "thresher_key"
+KNOWN = "thresher.caller"
+"""Where a request's scope keeps the name of its caller, once it is known."""
 LOCAL = Caller("local", frozenset(SCOPES))
 """Whoever calls from this machine while no key has been made."""
 
@@ -43,6 +45,7 @@ def caller(request: Request) -> Caller:
         found = keys.find(secret.strip()) if scheme.lower() == "bearer" else None
         if found is None:
             raise _unknown("the API key is not known, or was revoked")
+        request.scope[KNOWN] = found.name
         return found
     if is_loopback(request.client.host if request.client else "") and not keys.any():
         return LOCAL

@@ -135,7 +135,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, **named, "PYTHONPATH": _path()}
 
 
-_PASSED = ("cache", "home", "model", "port", "engine_url", "database", "gpu")
+_PASSED = ("cache", "home", "model", "port", "engine_url", "database", "gpu", "log_format", "log_level")
 
 
 def _path() -> str:
