@@ -72,12 +72,60 @@ def test_who_asks_too_fast_is_told_when_to_come_again(make) -> None:
     assert refused.json()["retryable"] is True
 
 
+def test_only_lines_and_uploads_may_be_as_long_as_a_body_can_be(make) -> None:
+    client = make(body_bytes=64 * 1024)
+    long = b"x" * 5_000
+    assert "4,096" in problem(client.post("/v1/select", content=long, headers={"Content-Type": "text/json"}), 413)
+    lines = {"Content-Type": "application/x-ndjson; charset=utf-8"}
+    assert client.post("/v1/select", content=long, headers=lines).status_code == 422
+
+
+def test_guesses_at_a_key_are_counted_together_and_a_good_key_by_itself(make) -> None:
+    client = make(rate=2.0)
+    good = {"Authorization": f"Bearer {client.app.state.desk.keys.make('Ada', ['read'])}"}
+    assert client.get("/v1/runs", headers=good).status_code == 200
+    codes = [client.get("/v1/runs", headers={"Authorization": f"Bearer guess-{n}"}).status_code for n in range(12)]
+    assert set(codes[:3]) == {401}
+    assert 429 in codes
+    assert client.get("/v1/runs", headers=good).status_code == 200, "the address is worn out, the key is not"
+
+
 def test_a_website_in_a_browser_of_this_machine_changes_nothing_and_reaches_nothing_by_another_name(make) -> None:
     client = make()
-    foreign = {"Origin": "https://evil.example"}
-    assert "may change nothing" in problem(client.post("/v1/runs/x/cancel", headers=foreign), 403)
-    problem(client.post("/v1/runs/x/cancel", headers={"Origin": "http://testserver"}), 404)
+
+    def sent(**headers: str) -> object:
+        return client.post("/v1/runs/x/cancel", headers={name.replace("_", "-"): v for name, v in headers.items()})
+
+    assert "evil.example" in problem(sent(Origin="https://evil.example"), 403)
+    assert "may change nothing" in problem(sent(Origin="null"), 403)
+    assert "may change nothing" in problem(sent(Origin="http://testserver", Sec_Fetch_Site="cross-site"), 403)
+    assert "may change nothing" in problem(sent(Sec_Fetch_Site="same-site"), 403), "another port is another program"
+    assert "may change nothing" in problem(sent(Cookie="thresher_key=x"), 403), "a browser says where it is"
+    problem(sent(Origin="http://testserver"), 404)
+    problem(sent(Sec_Fetch_Site="same-origin", Origin="null"), 404)
+    problem(sent(), 404)
     assert "evil.example" in problem(client.get("/v1/runs", headers={"Host": "evil.example"}), 421)
+    assert "may change nothing" in problem(
+        client.post("/login", data={"key": "x"}, headers={"Origin": "http://a"}), 403
+    )
+
+
+def test_signing_in_leaves_a_cookie_that_no_script_and_no_other_site_can_use(make) -> None:
+    client = make()
+    secret = client.app.state.desk.keys.make("Ada", ["read"])
+    home = {"Origin": "http://testserver"}
+    answer = client.post("/login", data={"key": secret}, headers=home, follow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    cookie = answer.headers["Set-Cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "secure" not in cookie, "over plain HTTP it would never come back"
+    assert client.get("/v1/runs").status_code == 200
+    assert "may not run" in problem(client.post("/v1/runs/x/cancel", headers=home), 403)
+    client.cookies.clear()
+    wrong = client.post("/login", data={"key": "thresher_guess"}, headers=home, follow_redirects=False)
+    assert wrong.headers["Location"] == "/login?wrong=true"
+    assert "Set-Cookie" not in wrong.headers
 
 
 def test_every_answer_forbids_sniffing_and_framing(make) -> None:
@@ -86,6 +134,14 @@ def test_every_answer_forbids_sniffing_and_framing(make) -> None:
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    page = client.get("/").headers["content-security-policy"]
+    assert "script-src 'self'" in page
+    assert "frame-ancestors 'none'" in page
+    assert "unsafe" not in page
+    too_fast = make(rate=0.001)
+    refused = [too_fast.get("/health") for _ in range(3)][-1]
+    assert (refused.status_code, refused.headers["x-content-type-options"]) == (429, "nosniff")
 
 
 def test_what_is_not_there_is_a_problem_too(make) -> None:
