@@ -17,14 +17,17 @@ def make(
 ) -> None:
     """Make a key and print it. It is not to be seen again."""
     typer.echo(_keys().make(name, scope or ["read"]))
+    typer.echo("keep it now: only its hash is stored", err=True)
 
 
 @app.command("list")
 def list_keys() -> None:
     """Who has keys, and for what."""
     for key in _keys().list():
-        state = f"revoked {key.revoked[:19]}" if key.revoked else "good"
-        typer.echo(f"{key.id}  {key.created[:19]}  {' '.join(key.scopes):22}  {state:8}  {key.name}")
+        state = f"revoked {key.revoked[:16]}" if key.revoked else "good"
+        used = f"used {key.used[:16]}" if key.used else "never used"
+        opens = " ".join(key.scopes)
+        typer.echo(f"{key.id}  made {key.created[:16]}  {used:21}  {opens:21}  {state:24}  {key.name}")
 
 
 @app.command()

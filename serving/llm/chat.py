@@ -210,12 +210,10 @@ class LangChainChat:
         if not request.read and not text.strip():
             # Kept as an answer it would stand for ever; a model that means it says it again until the allowance is up.
             raise Faulty(Fault("malformed", "the answer is an empty text"))
-        return ChatReply(
-            text=text,
-            finish=finish,
-            cost=cost,
-            reading=self._reading(request, message.response_metadata.get("logprobs"), tokens),
-        )
+        reading = self._reading(request, message.response_metadata.get("logprobs"), tokens)
+        if reading is not None:
+            self.meter.read(reading.label_mass)
+        return ChatReply(text=text, finish=finish, cost=cost, reading=reading)
 
     def _first_tokens(self, replica: _Replica, request: ChatRequest) -> dict[str, tuple[int, ...]]:
         if not request.read or not self._by_ids:

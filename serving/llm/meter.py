@@ -12,6 +12,8 @@ from agent.errors import ThresherError
 from agent.exchange import ChatReply, ChatRequest, Cost
 from prompts.messages import Frozen
 
+MASSES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+"""Upper bounds of the classes that label masses are counted in."""
 _TEMPLATE_TOKENS = 32
 _MESSAGE_TOKENS = 8
 
@@ -75,6 +77,8 @@ class Meter:
         self._failures: Counter[str] = Counter()
         self._paid = Cost()
         self._saved = Cost()
+        self._masses: Counter[float] = Counter()
+        self._mass = 0.0
 
     def spent(self) -> Spent:
         with self._changed:
@@ -117,6 +121,17 @@ class Meter:
         with self._changed:
             self._paid += cost
             self._counts["unmetered"] += not metered
+
+    def read(self, mass: float) -> None:
+        """A label read whose words together had this probability."""
+        with self._changed:
+            self._masses[next((bound for bound in MASSES if mass <= bound), MASSES[-1])] += 1
+            self._mass += mass
+
+    def masses(self) -> tuple[dict[float, int], float]:
+        """How many label masses lie in each class, by its upper bound, and the sum of all."""
+        with self._changed:
+            return dict(self._masses), self._mass
 
     def hit(self, reply: ChatReply) -> None:
         with self._changed:

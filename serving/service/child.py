@@ -24,9 +24,11 @@ def main(name: str) -> int:
     _die_with_parent()
     from serving import settings
     from serving.connect import Setting
+    from serving.llm.ledger import LedgeredChat
     from serving.runs import running
     from serving.runs.screen import LogScreen
     from serving.service import logs
+    from serving.service.tally import Tally
 
     read = settings.load()
     logs.configure(read)
@@ -40,7 +42,9 @@ def main(name: str) -> int:
             except ThresherError as error:  # such as an engine that is away: the supervisor tries again
                 store.mark(job.id, "queued", str(error), lease.fence)
                 raise
-            running.execute(work)
+            chat = work.worker.chat
+            with Tally(store.engine, lambda: chat.meter if isinstance(chat, LedgeredChat) else None):
+                running.execute(work)
     except Busy:
         return BUSY
     except Waiting:

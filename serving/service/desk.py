@@ -10,6 +10,7 @@ from agent.errors import EngineError, ThresherError
 from serving.connect import Served, Setting
 from serving.database import open_database
 from serving.llm.ledger import LedgeredChat
+from serving.llm.meter import Meter
 from serving.problem import Refused
 from serving.runs import wiring
 from serving.runs.data import DataSets
@@ -20,6 +21,7 @@ from serving.service.encoding import Encoding
 from serving.service.idempotency import Idempotency
 from serving.service.keys import Keys
 from serving.service.supervisor import Supervisor
+from serving.service.tally import Tally
 from serving.settings import Settings
 
 
@@ -38,15 +40,18 @@ class Desk:
         self.llm = Llm(settings, self.store)
         self.supervisor = Supervisor(self.store, settings)
         self.encoding = Encoding(settings)
+        self.tally = Tally(self.database, self.llm.meter)
         self.stopping = threading.Event()
         """Set when the service has been told to stop: answers without an end come to one."""
 
     def open(self) -> None:
         self.llm.open()
         self.supervisor.open()
+        self.tally.__enter__()
 
     def close(self) -> None:
         self.supervisor.close()
+        self.tally.__exit__(None, None, None)
         self.llm.close()
         self.database.dispose()
 
@@ -82,6 +87,11 @@ class Llm:
         self.open()
         what = f"the LLM is not ready: {failure.what if failure else self.said}"
         raise Refused(503, what, failure.hint if failure else "try again in a minute", {"Retry-After": "30"})
+
+    def meter(self) -> Meter | None:
+        """Of what is asked here; None until the LLM is there."""
+        with self._lock:
+            return None if self._chat is None else self._chat.meter
 
     def close(self) -> None:
         with self._lock:

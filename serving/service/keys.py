@@ -1,16 +1,19 @@
 """API keys: shown once when they are made, kept as a hash, each with the scopes that it opens."""
 
+import contextlib
 import hashlib
 import hmac
+import math
 import re
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Engine, String, Table, func, select, update
 
-from agent.errors import BadInput
+from agent.errors import BadInput, StoreError
 from serving.database import metadata, reading, writing
 from serving.runs.events import now
 from serving.service.guard import SCOPES, Caller, Scope
@@ -24,7 +27,9 @@ keys = Table(
     Column("scopes", String(60), nullable=False),
     Column("created", String(32), nullable=False),
     Column("revoked", String(32), nullable=False, server_default=""),
+    Column("used", String(32), nullable=False, server_default=""),
 )
+MINUTE = 60.0
 SECRET = re.compile(r"thresher_([0-9a-f]{16})_[\w-]{43}")
 
 
@@ -38,6 +43,8 @@ class Key:
     created: str
     revoked: str
     """When; empty while it is good."""
+    used: str
+    """When last, to the minute; empty where it never was."""
 
 
 class Keys:
@@ -47,8 +54,9 @@ class Keys:
     think up.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self.engine, self._clock = engine, clock
+        self._noted: dict[str, float] = {}
 
     def make(self, name: str, scopes: Sequence[str]) -> str:
         """The secret of a new key: the only time that it is to be seen.
@@ -79,7 +87,17 @@ class Keys:
             row = connection.execute(select(keys).where(keys.c.id == match[1])).one_or_none()
         if row is None or not hmac.compare_digest(row.hash, _hash(secret)) or row.revoked:
             return None
+        self._used(row.id)
         return Caller(row.name, frozenset(_key(row).scopes))
+
+    def _used(self, id_: str) -> None:
+        """Once a minute is enough, and a database that cannot be written is no reason to keep anybody out."""
+        moment = self._clock()
+        if moment - self._noted.get(id_, -math.inf) < MINUTE:
+            return
+        self._noted[id_] = moment
+        with contextlib.suppress(StoreError), writing(self.engine) as connection:
+            connection.execute(update(keys).where(keys.c.id == id_).values(used=now()))
 
     def any(self) -> bool:
         """Whether a key is good: from then on nobody comes in without one."""
@@ -101,7 +119,7 @@ class Keys:
 
 def _key(row: Any) -> Key:
     scopes: tuple[Scope, ...] = tuple(scope for scope in SCOPES if scope in row.scopes.split())
-    return Key(row.id, row.name, scopes, row.created, row.revoked)
+    return Key(row.id, row.name, scopes, row.created, row.revoked, row.used)
 
 
 def _hash(secret: str) -> str:
