@@ -5,7 +5,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 from sqlalchemy import select
 
-from agent.errors import StoreError
+from agent.errors import EngineError, StoreError
 from prompts.messages import Frozen
 from serving import problem
 from serving.database import reading
@@ -37,15 +37,15 @@ def health() -> Health:
 @router.get("/ready", summary="Whether it can work", responses={503: {"model": Readiness, "description": "Not yet"}})
 def ready(desk: AtDesk, response: Response) -> Readiness:
     """Database and LLM. Runs and texts can be looked at while only the LLM is missing."""
-    database, engine, good = "ready", "", True
+    database, engine, good = "ready", "", not desk.stopping.is_set()
     try:
         with reading(desk.database) as connection:
             connection.execute(select(1))
     except StoreError as error:
         database, good = error.what, False
     try:
-        engine = desk.llm.ready()[0].model
-    except Refused as error:
+        engine = desk.llm.alive()
+    except (Refused, EngineError) as error:
         engine, good = error.what, False
     response.status_code = 200 if good else 503
     return Readiness(ready=good, database=database, engine=engine)

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from agent.errors import EngineError, ThresherError
 from serving.connect import Served, Setting
 from serving.database import open_database
+from serving.engine.state import models_at
 from serving.llm.ledger import LedgeredChat
 from serving.llm.meter import Meter
 from serving.problem import Refused
@@ -87,6 +88,19 @@ class Llm:
         self.open()
         what = f"the LLM is not ready: {failure.what if failure else self.said}"
         raise Refused(503, what, failure.hint if failure else "try again in a minute", {"Retry-After": "30"})
+
+    def alive(self) -> str:
+        """The model's name, as one of its servers says at this moment.
+
+        Raises:
+            Refused: 503 while it is not connected.
+            EngineError: none of its servers answers any more.
+        """
+        served, _ = self.ready()
+        key = self._settings.api_key.get_secret_value() if self._settings.api_key else ""
+        if all(served.model not in (models_at(url, key, timeout=2.0) or ()) for url in served.urls):
+            raise EngineError(f"{served.model} no longer answers at {', '.join(served.urls)}", "start it again")
+        return served.model
 
     def meter(self) -> Meter | None:
         """Of what is asked here; None until the LLM is there."""
