@@ -34,13 +34,15 @@ def serve(
         what = f"{chosen.host} is reached from other machines, and there is no API key"
         raise BadInput(what, "make one first: thresher keys make NAME --scope admin")
     try:
-        listening = socket.create_server((chosen.host, chosen.service_port))
+        family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+        listening = socket.create_server((chosen.host, chosen.service_port), family=family)
     except OSError as error:
         what = f"{chosen.host} port {chosen.service_port} cannot be listened on: {error.strerror}"
         raise BadInput(what, "name another with --port, or stop what listens there") from error
     # asyncio does this only for sockets of its own making; without it, answers wait 40 ms for an acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    where = f"http://{chosen.host}:{listening.getsockname()[1]}"
+    shown = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    where = f"http://{shown}:{listening.getsockname()[1]}"
     typer.echo(f"serving at {where} (operations: {where}/docs); stop with Ctrl-C")
     logs.configure(chosen)
     _run(app, listening)
