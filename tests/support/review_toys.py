@@ -1,5 +1,7 @@
 """A review queue of a toy run, with a clock that tests turn."""
 
+import threading
+
 from sqlalchemy import Engine, func, select
 
 from serving.database import reading
@@ -19,6 +21,12 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
+        self._lock = threading.Lock()
+
+    def turn(self, seconds: float) -> None:
+        """From any thread; time never goes back."""
+        with self._lock:
+            self.now += seconds
 
     def __call__(self) -> float:
         return self.now
