@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from agent.domain import Example, LabelCard, Task
 from agent.errors import BadInput, Waiting
@@ -68,14 +69,12 @@ def test_a_wrong_label_is_named_with_file_and_id_and_the_file_is_left_alone(tmp_
     assert path.read_bytes() == before
 
 
-def test_labels_that_differ_in_case_only_are_not_guessed_at(tmp_path: Path) -> None:
-    task = Task(name="t", labels=(LabelCard(name="us", word="we"), LabelCard(name="US", word="country")))
-    fill(waiting(tmp_path), "us", "US", "?", "?")
-    answers = FilePeople(tmp_path, task).answers(EXAMPLES, 2)
-    assert [answers[id_].label for id_ in ("e0", "e1")] == ["us", "US"]
-    fill(tmp_path / "round-2.csv", "Us", "US", "?", "?")
-    with pytest.raises(BadInput, match="'e0' is labelled 'Us'"):
-        FilePeople(tmp_path, task).answers(EXAMPLES, 2)
+def test_a_label_is_found_whatever_its_case_since_no_two_differ_in_case_only(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="two labels have the same name 'us' and 'US'"):
+        Task(name="t", labels=(LabelCard(name="us", word="we"), LabelCard(name="US", word="country")))
+    fill(waiting(tmp_path), "FRESH", "fresh", "Rotten", "?")
+    answers = FilePeople(tmp_path, TASK).answers(EXAMPLES, 2)
+    assert [answers[f"e{i}"].label for i in range(4)] == ["Fresh", "Fresh", "rotten", None]
 
 
 def test_pairs_show_both_halves(tmp_path: Path) -> None:
