@@ -1,34 +1,43 @@
-"""The wheel, installed into an empty environment without torch, works from another folder."""
+"""The image's environment, made by its Dockerfile's own commands: empty but for the wheel and what it depends on,
+without torch. It works from another folder.
+"""
 
 import json
+import re
 import subprocess
-import sys
+import time
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from prompts.template import catalogue
+from serving.database import open_database
+from serving.service.keys import Keys
+from tests.support.dockerfile import Build
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("prompts", "agent", "evaluation", "serving")
+PLACE = re.compile(r"^.*/var(?=/)")
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT], cwd=out)
-    (made,) = out.glob("thresher-*.whl")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The small image: without what trains students."""
+    return Build(ROOT / "docker" / "Dockerfile", ROOT, tmp_path_factory.mktemp("image"), EXTRAS="postgres")
+
+
+@pytest.fixture(scope="module")
+def wheel(image: Build) -> Path:
+    (made,) = Path(image.placed("/opt/wheels")).glob("thresher-*.whl")
     return made
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` folder of an environment that holds the wheel and what it depends on, nothing else."""
-    folder = tmp_path_factory.mktemp("environment") / "venv"
-    run([sys.executable, "-m", "venv", folder], cwd=folder.parent)
-    run([folder / "bin" / "python", "-m", "pip", "install", "-q", wheel], cwd=folder.parent)
-    return folder / "bin"
+def installed(image: Build) -> Path:
+    """The `bin` folder of its environment."""
+    return Path(image.placed("/opt/thresher/bin"))
 
 
 def run(command: list[str | Path], cwd: Path) -> str:
@@ -49,6 +58,63 @@ def test_the_command_answers_from_another_folder(installed: Path, tmp_path: Path
     assert "resume" in run([installed / "thresher", "--help"], cwd=tmp_path)
     assert "qwen2.5-0.5b-instruct" in run([installed / "thresher", "models", "list"], cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_image_runs_as_nobody_in_particular_and_holds_no_build_tools(image: Build, installed: Path) -> None:
+    build, last = image.stages
+    assert build.base.split() == ["python:3.12-slim-bookworm", "AS", "build"]
+    assert last.base == "python:3.12-slim-bookworm"
+    assert last.said["USER"] == "10001:10001"
+    made, given = image.users[-2], image.users[-1]
+    assert made[:4] == ["useradd", "--system", "--uid", "10001"]
+    assert {"--owner=10001", "/var/lib/thresher", "/var/cache/thresher"} <= {PLACE.sub("/var", word) for word in given}
+    assert json.loads(last.said["VOLUME"]) == ["/var/lib/thresher", "/var/cache/thresher"]
+    listed = json.loads(run([installed / "python", "-m", "pip", "list", "--format", "json"], cwd=installed))
+    names = {each["name"] for each in listed}
+    assert "psycopg" in names
+    assert not names & {"build", "hatchling", "torch", "pytest"}
+
+
+def test_the_image_serves_is_healthy_and_stops(image: Build, installed: Path, tmp_path: Path) -> None:
+    """As it is started: only that the port is a free one. It wants a key first, since it listens to all."""
+    home = tmp_path / "home"
+    changes = {"PATH": f"{installed}:/usr/bin:/bin", "THRESHER_HOME": str(home), "THRESHER_CACHE": str(tmp_path / "c")}
+    given = {
+        **image.environment(),
+        **changes,
+        "THRESHER_SERVICE_PORT": "0",
+        "THRESHER_ENGINE_URL": "http://127.0.0.1:9",
+    }
+    assert given["THRESHER_HOST"] == "0.0.0.0"
+    start = [installed / image.command("ENTRYPOINT")[0], *image.command("CMD")]
+    refused = subprocess.run(start, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=60)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert "thresher keys make" in refused.stderr
+    engine = open_database(home / "thresher.db")
+    secret = Keys(engine).make("Ada", ["admin"])
+    engine.dispose()
+    process = subprocess.Popen(
+        start, cwd=tmp_path, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        port = re.findall(r":(\d+) ", process.stdout.readline())[0]
+        check = image.command("HEALTHCHECK")
+        healthy = {**given, "THRESHER_SERVICE_PORT": port}
+        end = time.monotonic() + 30
+        while subprocess.run(check, env=healthy, stderr=subprocess.DEVNULL, timeout=30).returncode:
+            assert time.monotonic() < end
+        known = {"Authorization": f"Bearer {secret}"}
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/runs", headers=known, timeout=30).json()["items"] == []
+        process.terminate()
+        log = [json.loads(line) for line in process.stderr.read().splitlines()]
+        assert process.wait(30) in (0, -15)
+        assert [line["route"] for line in log if line["message"] == "request"] == ["/v1/runs"]
+        assert subprocess.run(check, env=healthy, stderr=subprocess.DEVNULL, timeout=30).returncode
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_prompts_are_found_and_are_the_same(installed: Path, tmp_path: Path) -> None:
