@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from types import FrameType
 
 from agent.errors import ThresherError, Waiting
 from serving.runs.lease import Busy, Lease
@@ -22,6 +23,7 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 def main(name: str) -> int:
     """Works on one run until it ends, waits for people or is taken away. Returns the exit code."""
     _die_with_parent()
+    signal.signal(signal.SIGTERM, _leave)
     from serving import settings
     from serving.connect import Setting
     from serving.llm.ledger import LedgeredChat
@@ -62,6 +64,11 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above
         sys.exit(BUSY)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """Told to stop: questions under way get their answers recorded, and claims are given back on the way out."""
+    sys.exit(BUSY)
 
 
 def _leave_when_lost(lease: Lease) -> None:

@@ -23,6 +23,8 @@ from serving.settings import Settings
 LOOK = 0.5
 MOST_CRASHES = 3
 """A run whose process dies so often without having recorded anything is given up."""
+HANDOVER = 10.0
+"""Seconds that runs' processes get to end in when the service stops."""
 REST = 20.0
 """Seconds until a run that another service works on is tried again."""
 
@@ -61,11 +63,19 @@ class Supervisor:
         self._over.set()
         if self._thread is not None:
             self._thread.join()
+        self._hand_over()
+
+    def _hand_over(self) -> None:
         with self._lock:
             for child in self.children.values():
-                child.kill()  # nothing is lost: the next supervisor goes on from the last recorded step
+                child.terminate()  # it records the answers that are under way and gives its claims back
+            end = self.clock() + HANDOVER
             for child in self.children.values():
-                child.wait()
+                try:
+                    child.wait(max(0.0, end - self.clock()))
+                except subprocess.TimeoutExpired:
+                    child.kill()  # nothing is lost: the next supervisor goes on from the last recorded step
+                    child.wait()
             self.children.clear()
 
     def stop(self, run: str) -> None:
@@ -97,6 +107,7 @@ class Supervisor:
                 self.look()
             except StoreError:
                 continue  # the database is away; the runs' processes notice for themselves
+        self._hand_over()  # here, because to a process its parent has died when the thread that started it ends
 
     def _ended(self, run: str, code: int) -> None:
         stored = self.store.get(run)
