@@ -55,6 +55,8 @@ def answer(
     return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA, headers=headers)
 
 
+MISSED = {404: "there is nothing at this address", 405: "this address does not know that method"}
+"""What the framework refuses by itself."""
 Drawn = Callable[[str, str, str, int], Response]
 """From title, detail, hint and status to a page."""
 
@@ -68,36 +70,53 @@ def install(app: FastAPI, page: Drawn | None = None) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ThresherError)
-        status = _status(error)
-        if page is not None and _looked_at(request):
-            if status == HTTPStatus.UNAUTHORIZED:
-                return RedirectResponse("/login", status_code=303)
-            return page(HTTPStatus(status).phrase, error.what, error.hint, status)
-        headers = error.headers if isinstance(error, Refused) else {}
-        retryable = status in (429, 503) or isinstance(error, Waiting)
-        return answer(status, error.what, error.hint, retryable=retryable, headers=headers)
+        headers = error.headers if isinstance(error, Refused) else None
+        again = isinstance(error, Waiting)
+        return _told(page, request, _status(error), error.what, error.hint, headers=headers, retryable=again)
 
-    async def invalid(_request: Request, error: Exception) -> JSONResponse:
+    async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         value = repr(first.get("input"))
         shown = value if len(value) <= 80 else f"{value[:79]}…"
         message = str(first["msg"]).removeprefix("Value error, ")
-        return answer(422, f"{where}: {message} (given: {shown})", "see the operation in /docs")
+        return _told(page, request, 422, f"{where}: {message} (given: {shown})", "see the operation in /docs")
 
-    async def plain(_request: Request, error: Exception) -> JSONResponse:
+    async def plain(request: Request, error: Exception) -> Response:
+        """What the framework refuses: no such path, no such method."""
         assert isinstance(error, HTTPException)
-        return answer(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+        what = MISSED.get(error.status_code, str(error.detail))
+        return _told(page, request, error.status_code, what, "see /docs", headers=dict(error.headers or {}))
 
     async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
-        """The server's log has the trace."""
+        """Only of what lies outside `serving.service.access`, which answers and logs all others."""
         return answer(500, "something went wrong inside the service", "its log says what; please report it")
 
     app.add_exception_handler(ThresherError, ours)
     app.add_exception_handler(Exception, unforeseen)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
+
+
+def _told(
+    page: Drawn | None,
+    request: Request,
+    status: int,
+    what: str,
+    hint: str,
+    *,
+    headers: dict[str, str] | None = None,
+    retryable: bool = False,
+) -> Response:
+    """As a page to a person, as a problem document to a program."""
+    if page is None or not _looked_at(request):
+        return answer(status, what, hint, retryable=retryable or status in (429, 503), headers=headers)
+    if status == HTTPStatus.UNAUTHORIZED:
+        return RedirectResponse("/login", status_code=303)
+    drawn = page(HTTPStatus(status).phrase, what, hint, status)
+    drawn.headers.update(headers or {})
+    return drawn
 
 
 def _looked_at(request: Request) -> bool:

@@ -146,10 +146,27 @@ def test_every_answer_forbids_sniffing_and_framing(make) -> None:
 
 def test_what_is_not_there_is_a_problem_too(make) -> None:
     client = make()
-    problem(client.get("/nowhere"), 404)
-    problem(client.put("/v1/runs"), 405)
+    assert "nothing at this address" in problem(client.get("/nowhere"), 404)
+    refused = client.put("/v1/runs")
+    assert "does not know that method" in problem(refused, 405)
+    assert set(refused.headers["Allow"].split(", ")) <= {"GET", "POST"}
     assert "none" in problem(client.get("/v1/runs/none"), 404)
     assert "body.task" in problem(client.post("/v1/runs", json={"data": "x"}), 422)
+
+
+def test_who_looks_at_a_page_is_told_on_a_page(make) -> None:
+    client = make()
+    looks = {"Accept": "text/html,*/*"}
+    for path in ("/nowhere", "/runs/none", "/runs/NO%20ID"):
+        answer = client.get(path, headers=looks)
+        assert answer.status_code in (404, 422)
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert "<script" not in client.get("/<script>alert(1)</script>", headers=looks).text
+    client.app.state.desk.keys.make("Ada", ["read"])
+    sent = client.get("/", headers=looks, follow_redirects=False)
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/login")
+    assert client.get("/login", headers=looks).status_code == 200
+    assert problem(client.get("/v1/runs", headers=looks), 401)
 
 
 def test_what_nobody_foresaw_is_a_problem_without_a_trace(make, monkeypatch: pytest.MonkeyPatch) -> None:
