@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 QUIET = frozenset({"/health", "/ready", "/metrics", "/static/{name}"})
 """Asked for all the time: a line only where they fail, or at the level `debug`."""
 _ID = re.compile(r"[\w.-]{1,64}")
+_RUN = re.compile(r"[\w.-]{1,70}-[0-9a-f]{8}")
 
 
 class Logged:
@@ -61,8 +62,9 @@ class Logged:
 def _line(scope: Scope, status: int, sent: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "none")
     path: Mapping[str, object] = scope.get("path_params") or {}
-    # Of what was not found, nobody knows what it is.
-    known = {"run": path["run"]} if "run" in path and 0 < status < 400 else {}
+    run = str(path.get("run", ""))
+    # Of what was not found, or has not the form of our ids, nobody knows what it is.
+    known = {"run": run} if _RUN.fullmatch(run) and 0 < status < 400 else {}
     fields = {"method": scope["method"], "route": route, "status": status, "bytes": sent, "seconds": round(seconds, 4)}
     level = logging.DEBUG if route in QUIET else logging.INFO
     shown = {**fields, **known, "caller": scope.get(KNOWN, "")}
