@@ -12,8 +12,8 @@ from serving.problem import Refused
 from serving.routes.runs import RunId
 from serving.runs.picks import Closed, Decision
 from serving.runs.review_queue import Choice, Item, Suggestion
-from serving.runs.reviews import Lost
-from serving.service.desk import AtDesk
+from serving.runs.reviews import Lost, NoToken
+from serving.service.desk import AtDesk, Desk
 from serving.service.guard import LOCAL, Caller, Calling, needs
 
 router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
@@ -25,7 +25,13 @@ class Who(Frozen):
     who: str = Field(default="", max_length=60, description="A name; that of the API key where one is used.")
 
 
-NOBODY = Who()
+class Which(Who):
+    example: str | None = Field(
+        default=None, max_length=1000, description="The text whose answer is to change; the last one where absent."
+    )
+
+
+NOBODY, LAST = Who(), Which()
 
 
 class ItemShown(Frozen):
@@ -80,7 +86,7 @@ class ReceiptShown(Frozen):
     total: int
 
 
-class Kept(Frozen):
+class Kept(Who):
     keep: bool
     reason: str = Field(default="", max_length=1000, description="Why not, where it is struck out.")
 
@@ -150,6 +156,8 @@ def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk:
     choice = Choice(verdict="label" if body.verdict is None else body.verdict, label=body.label)
     try:
         receipt = desk.reviews.answer(body.token, choice, body.seconds)
+    except NoToken as unknown:
+        raise Refused(404, unknown.what, unknown.hint) from unknown
     except Lost as lost:
         raise Refused(409, lost.what, lost.hint) from lost
     return ReceiptShown(
@@ -169,10 +177,13 @@ def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk:
     response_model=ItemShown,
     responses={204: {"description": "There is none of this person to change"}},
 )
-def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body()] = NOBODY) -> Any:
-    """The text of the person's last answer, to be answered anew. What was said before is kept in its history."""
+def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Which, Body()] = LAST) -> Any:
+    """The text of an answer of the person's, to be answered anew. What was said before is kept in its history.
+
+    While the run has not read the answer, it is taken back at once. After that it stands until there is a new one.
+    """
     desk.store.get(run)
-    item = desk.reviews.undo(run, _name(who, body.who))
+    item = desk.reviews.undo(run, _name(who, body.who), body.example)
     return Response(status_code=204) if item is None else _shown(item)
 
 
@@ -199,14 +210,24 @@ def list_picks(
     return PickList(items=items, next=items[-1].example if len(found) > limit else None)
 
 
-@router.post("/runs/{run}/picks/{example}", summary="Keep or strike out a pick", dependencies=[needs("review")])
+@router.post("/runs/{run}/picks", summary="Keep or strike out all other picks", dependencies=[needs("review")])
+def decide_rest(run: RunId, body: Kept, desk: AtDesk, who: Calling) -> Undecided:
+    """All of the round that nobody has decided."""
+    return _decided(run, None, body, desk, _name(who, body.who))
+
+
+@router.post("/runs/{run}/picks/{example:path}", summary="Keep or strike out a pick", dependencies=[needs("review")])
 def decide(
     run: RunId, example: Annotated[str, Path(max_length=1000)], body: Kept, desk: AtDesk, who: Calling
 ) -> Undecided:
     """Before it is labelled. One that is struck out stays in the pool and costs no label."""
+    return _decided(run, example, body, desk, _name(who, body.who))
+
+
+def _decided(run: str, example: str | None, body: Kept, desk: Desk, who: str) -> Undecided:
     desk.store.get(run)
     try:
-        left = desk.picks.decide(run, example, keep=body.keep, reason=body.reason, who=_name(who, ""))
+        left = desk.picks.decide(run, example, keep=body.keep, reason=body.reason, who=who)
     except Closed as closed:
         raise Refused(409, closed.what, closed.hint) from closed
     return Undecided(left=left)
@@ -222,8 +243,11 @@ def _name(calling: Caller, given: str) -> str:
 
 
 def _theirs(holder: tuple[str, str] | None, run: str, calling: Caller) -> None:
-    """A token is a secret of whoever got it; with keys, also nobody else's key may use it."""
-    if holder is None or holder[0] != run or (calling != LOCAL and holder[1] != calling.name):
+    """A token is a secret of whoever got it; with keys, also nobody else's key may use it.
+
+    One whose time is over has no holder; what it was given out for is refused with its reason where that is known.
+    """
+    if holder is not None and (holder[0] != run or (calling != LOCAL and holder[1] != calling.name)):
         raise Refused(404, f"run {run!r} knows no such token of this person", "take a text first")
 
 

@@ -16,6 +16,7 @@ from serving import problem
 from serving.problem import Refused
 from serving.routes.runs import RunId
 from serving.runs.export import MEDIA, ExportFormat, write_csv, write_jsonl, write_parquet
+from serving.runs.late import with_late
 from serving.runs.store import OPEN
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import needs
@@ -87,12 +88,15 @@ def labels(
     desk: AtDesk,
     format: Annotated[ExportFormat, Query(description="Of the answer.")] = "jsonl",  # noqa: A002  the contract's name
 ) -> StreamingResponse:
-    """Of a finished run: each text with the label that stands, who gave it, and its history."""
+    """Of a finished run: each text with the label that stands, who gave it, and its history.
+
+    What people changed since is in it.
+    """
     path = _result(desk, run, "labels.jsonl")
 
     def rows() -> Iterator[dict[str, Any]]:
         with path.open(encoding="utf-8") as file:
-            yield from (json.loads(line) for line in file)
+            yield from with_late((json.loads(line) for line in file), desk.reviews, run)
 
     write = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}[format]
     disposition = {"Content-Disposition": f'attachment; filename="labels.{format}"'}

@@ -5,13 +5,14 @@ until its person gives a new one; that one enters the run as a correction with t
 exported labels at any time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, select
 
 from agent.errors import BadInput, ThresherError
+from evaluation.agreement import Rating
 from serving.database import reading, writing
 from serving.runs.events import append
 from serving.runs.review_queue import LEASE, Ask, Choice, Clock, Item, Names, Queue, held, hidden, stamp
@@ -19,6 +20,10 @@ from serving.runs.review_tables import answers, copies, lock, reviews, rounds
 from serving.runs.store import waiting_over
 
 Over = Callable[[Connection, str], None]
+
+
+class NoToken(BadInput):
+    """A token that was never given out."""
 
 
 class Lost(ThresherError):
@@ -83,13 +88,14 @@ class Reviews(Queue):
             seconds: how long the person took; what the lease has lasted, where unknown or longer.
 
         Raises:
-            BadInput: the label is none of the task, or no such token was ever given out.
+            BadInput: the label is none of the task.
+            NoToken: no such token was ever given out.
             Lost: the lease has ended otherwise.
         """
         with writing(self.engine) as connection:
             copy = held(connection, token)
             if copy is None:
-                raise BadInput(f"there is no text with the token {token[:80]!r}", "ask for the next text")
+                raise NoToken(f"there is no text with the token {token[:80]!r}", "ask for the next text")
             known = connection.execute(select(answers).where(answers.c.token == token)).one_or_none()
             if known is None:
                 self._store(connection, copy, token, choice, seconds)
@@ -142,6 +148,28 @@ class Reviews(Queue):
         """What a run has not read: answers that changed since, and those of a round that was never finished."""
         with reading(self.engine) as connection:
             return _new(connection, run, None)
+
+    def ratings(self, run: str) -> list[Rating]:
+        """All answers that stand, for `evaluation.agreement`."""
+        with reading(self.engine) as connection:
+            return [
+                Rating(
+                    item=f"{row.round}/{row.example}",
+                    who=row.who,
+                    said=row.label if row.verdict == "label" else f"({row.verdict})",
+                    machine=row.machine,
+                    shown=row.shown,
+                )
+                for row in _standing(connection, run, None)
+            ]
+
+    def asked(self, run: str, examples: Iterable[str]) -> dict[str, Ask]:
+        """What people saw of these examples, by id."""
+        if not (wanted := set(examples)):
+            return {}
+        with reading(self.engine) as connection:
+            rows = connection.execute(select(reviews.c.example, reviews.c.item).where(reviews.c.run == run))
+            return {row.example: Ask.model_validate_json(row.item) for row in rows if row.example in wanted}
 
     def missing(self, run: str, index: int) -> tuple[str, ...]:
         """Ids of the examples of a round that are not answered in full, in order."""

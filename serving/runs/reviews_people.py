@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent.annotate.human import NOTHING, annotations
+from agent.annotate.human import NOTHING
 from agent.annotate.votes import settled
 from agent.domain import Annotation, Example, Pick
 from agent.errors import Waiting
@@ -62,12 +62,6 @@ def by_example(found: Sequence[Given]) -> dict[str, Response]:
     for given in found:
         grouped.setdefault(given.example, []).append(given)
     return {id_: settled([_response(g) for g in all_], [g.fresh for g in all_]) for id_, all_ in grouped.items()}
-
-
-def late_labels(reviews: Reviews, run: str) -> tuple[Annotation, ...]:
-    """Label events that people have made and the run has not read, for an export: `pool.label(late_labels(…))`."""
-    said = by_example(reviews.late(run))
-    return tuple(a for id_, response in said.items() for a in annotations(f"late/{id_}", id_, response))
 
 
 def _response(given: Given) -> Response:

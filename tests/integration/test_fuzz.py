@@ -179,6 +179,7 @@ def good(service: Service, seeds: Seeds) -> dict[str, Callable[[], dict[str, Any
         "GET /v1/runs/{run}/review": lambda: {"ids": waiting},
         "POST /v1/runs/{run}/review/undo": lambda: {"ids": waiting, "json": {"who": "one"}},
         "POST /v1/runs/{run}/review/{token}/skip": lambda: {"ids": {**waiting, "token": taken("three")}},
+        "POST /v1/runs/{run}/picks": lambda: {"ids": waiting, "json": {"keep": True}},
         "POST /v1/runs/{run}/picks/{example}": lambda: {"ids": {**waiting, "example": "t1-0"}, "json": {"keep": True}},
     }
 

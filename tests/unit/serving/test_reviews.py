@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 
 from agent.errors import BadInput, StoreError
 from serving.database import open_database, reading
+from serving.runs.late import with_late
 from serving.runs.review_queue import hidden
 from serving.runs.review_tables import answers
 from serving.runs.reviews import Given, Lost, Reviews
@@ -346,3 +347,45 @@ def test_texts_come_in_the_order_of_the_round(engine: Engine, clock: Clock) -> N
     positions = [item.position for i in range(30) if (item := reviews.lease(RUN, f"p{i}"))]
     assert len(positions) == 30
     assert all(a < b for a, b in pairwise(positions))
+
+
+# what is exported
+
+
+def test_an_export_holds_what_people_changed_and_what_no_round_has_read(engine: Engine, clock: Clock) -> None:
+    reviews = queue(engine, clock, 2)
+    for _ in range(2):
+        reviews.answer(leased(reviews, "ann")[0], SUNNY)
+    reviews.answered(RUN, 0)
+    reviews.put(RUN, 1, asks(2, prefix="y"), NAMES)
+    reviews.answer(leased(reviews, "bob")[0], UNDECIDED)
+    item = reviews.undo(RUN, "ann", "x0")
+    assert item is not None
+    reviews.answer(item.token, RAINY)
+    event = {"id": "0/human/x", "answer": {"label": "sunny"}}
+    rows = [
+        {"id": f"x{i}", "text": f"text {i}", "label": "sunny", "by": "human:ann", "history": [event]} for i in (0, 1)
+    ]
+    found = list(with_late(rows, reviews, RUN))
+    assert [(row["id"], row["label"], row["by"]) for row in found] == [
+        ("x0", "rainy", "human:ann"),
+        ("x1", "sunny", "human:ann"),
+        ("y0", None, "human:bob"),
+    ]
+    assert [(e["id"], e.get("supersedes")) for e in found[0]["history"]] == [
+        ("0/human/x", None),
+        ("late/x0", "0/human/x"),
+    ]
+    assert "human_labels" not in found[0]["history"][1].get("cost", {}), "it was paid before"
+    assert found[2]["history"][0]["cost"]["human_labels"] == 1
+    assert found[2]["text"] == "text 0"
+    assert found[1] == rows[1]
+
+
+def test_an_export_holds_a_majority_with_each_answer(engine: Engine, clock: Clock) -> None:
+    reviews = queue(engine, clock, 1, overlap=3)
+    for who, choice in (("ann", SUNNY), ("bob", RAINY), ("eve", RAINY)):
+        reviews.answer(leased(reviews, who)[0], choice)
+    (row,) = with_late([], reviews, RUN)
+    assert (row["label"], row["by"]) == ("rainy", "human:majority of 3")
+    assert [e["by"] for e in row["history"]] == ["human:ann", "human:bob", "human:eve", "human:majority of 3"]
