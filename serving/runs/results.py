@@ -14,7 +14,7 @@ from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummar
 from evaluation.report import write_report
 from evaluation.table import table
 from serving.runs import outputs
-from serving.runs.job import Job
+from serving.runs.job import Job, People
 from serving.runs.outputs import Record
 from serving.runs.worker import Worker, gold_of
 from serving.system import atomic
@@ -159,7 +159,8 @@ def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
 def label_audit(worker: Worker, pool: Pool) -> LabelAudit | None:
     """The LLM's labels beside gold where all gold is known, else beside people's where both labelled a text."""
     machine = {a.example: a for a in pool.annotations if a.provenance == "machine" and a.answer.calibrated}
-    people = {a.example: str(a.answer.label) for a in pool.annotations if a.provenance != "machine" and a.answer.label}
+    standing = pool.standing().values()  # where several people answered, what they came to
+    people = {a.example: str(a.answer.label) for a in standing if a.provenance != "machine" and a.answer.label}
     simulated = worker.job.people.kind == "simulated"
     truth = worker.table.gold if simulated else people
     rows = [(pool.row[id_], a) for id_, a in machine.items() if id_ in truth]
@@ -199,10 +200,21 @@ def _models(job: Job) -> tuple[ModelCard, ...]:
     )
 
 
+def _answering(people: People) -> str:
+    match people.kind:
+        case "simulated":
+            return "simulated from gold"
+        case "file":
+            return "a person, through a file"
+        case "queue":
+            each = f", {people.overlap} for each text" if people.overlap > 1 else ""
+            return f"people{each}, through the review queue; suggestions hidden on {people.blind:.0%} of the texts"
+
+
 def _settings(job: Job) -> dict[str, str]:
     return {
         "seeds": ", ".join(map(str, job.seeds)),
-        "people": "simulated from gold" if job.people.kind == "simulated" else "a person, through a file",
+        "people": _answering(job.people),
         "error rate of simulated people": f"{job.people.noise:.0%}" if job.people.kind == "simulated" else "–",
         "texts the LLM labels": str(job.reads),
         "texts its prior is estimated from": str(job.sample),
@@ -218,7 +230,7 @@ def _caveats(job: Job) -> tuple[str, ...]:
         )
     if job.people.kind == "simulated":
         found.append("People are simulated from gold labels; real people err and take longer on hard texts.")
-    if job.people.kind == "file":
+    if job.people.kind != "simulated":
         found.append(
             "Texts for people were chosen where the LLM was unsure: agreement on them is no estimate for the rest."
         )

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import Comparison, RunSummary
+from serving.runs.job import People
 from serving.runs.outputs import Record
-from serving.runs.results import FILES, label_audit, leave, report_of, told
+from serving.runs.results import FILES, _caveats, _settings, label_audit, leave, report_of, told
 from serving.runs.worker import Worker
 from tests.support.toy_jobs import toy_job, toy_worker
 
@@ -124,3 +125,19 @@ def test_a_run_in_a_few_lines(tmp_path: Path) -> None:
     assert "people gave 8" in lines[0]
     assert lines[1] == "stopped: rounds: 5 of 5 rounds are done"
     assert lines[2].endswith("of the test texts right")
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        (People(kind="simulated"), "simulated from gold"),
+        (People(kind="file"), "a person, through a file"),
+        (People(kind="queue", overlap=3, blind=0.25), "people, 3 for each text, through the review queue; suggestions"),
+    ],
+)
+def test_a_report_says_who_answered(tmp_path: Path, people: People, said: str) -> None:
+    job = toy_job("random").model_copy(update={"people": people})
+    settings = _settings(job)
+    assert settings["people"].startswith(said)
+    simulated = any("People are simulated" in line for line in _caveats(job))
+    assert simulated == (people.kind == "simulated")
