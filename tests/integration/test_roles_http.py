@@ -202,7 +202,9 @@ def test_a_random_sample_calibrates(client: TestClient, llm: FakeOpenAI) -> None
 def test_a_small_sample_is_refused_with_the_number_it_takes(client: TestClient) -> None:
     said = refused(client, "annotate", examples=examples(1), sample=["a text"] * 99)
     assert "holds 99 texts, and a calibration prior needs at least 100" in said
-    assert "no data set" in refused(client, "annotate", examples=examples(1), sample_of="nowhere")
+    unknown = {"task": JSON, "examples": examples(1), "sample_of": "nowhere"}
+    missing = client.post("/v1/annotate", json=unknown)
+    assert (missing.status_code, missing.json()["detail"]) == (404, "there is no data set 'nowhere'")
 
 
 def test_demonstrations_and_rationales(client: TestClient, llm: FakeOpenAI) -> None:
