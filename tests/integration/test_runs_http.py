@@ -172,6 +172,7 @@ def test_a_run_over_data_that_do_not_fit_is_refused_in_one_line(llm: FakeOpenAI,
             "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'"),
             "leak": ({"test": body["data"]}, "stand in"),
             "people": ({"students": ["svm", "bert"]}, "would each ask people"),
+            "caps": ({"caps": {"tokens": 100}}, "a run cannot keep to caps yet (tokens)"),
         }
         for fields, expected in wrong.values():
             answer = begun(server, {**body, **fields})
