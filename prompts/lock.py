@@ -96,6 +96,9 @@ def _drift(path: str, now: Entry | None, locked: Entry | None) -> Drift | None:
     return Drift(path, what, forbidden=True)
 
 
+_ANEW = 'write it anew with `python -c "from prompts.lock import write_lock; write_lock()"`'
+
+
 def _read(folder: Folder) -> dict[str, Entry]:
     file = folder.root.joinpath(NAME)
     if not file.is_file():
@@ -106,7 +109,5 @@ def _read(folder: Folder) -> dict[str, Entry]:
             case [digest, version, path] if version.isdecimal():
                 locked[path] = Entry(digest, int(version))
             case _:
-                raise PromptError(
-                    f"line {number} of {NAME} is {line!r:.60}", "write it anew with `thresher prompts lock`"
-                )
+                raise PromptError(f"line {number} of {NAME} is {line!r:.60}", _ANEW)
     return locked

@@ -2,51 +2,30 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from prompts.replies.known import NOUNS
-from prompts.replies.lines import Line, Verdict, verdict
+from prompts.replies.lines import Line
+from prompts.replies.polarity import (
+    NONE,
+    STRONG,
+    WEAK,
+    Verdict,
+    Weight,
+    grade,
+    is_all_but,
+    is_example,
+    is_heading,
+    is_refused,
+    is_refused_after,
+    sentence_key,
+    starts_anew,
+)
 from prompts.replies.scan import Token
 
-STRONG, WEAK, VERDICTS, NEAR, BLOCK, NONE = 3.0, 2.0, 1.8, 1.4, 1.2, 0.0
+VERDICTS, PURE, BLOCK = 1.8, 1.5, 1.2
+Side = Literal["chosen", "refused", "all but"]
 
-_STRONG = re.compile(
-    r"\b(?:final|answer|selected|selection|chosen|choices?|picks?|picked|conclusion|output|result|boxed|response)\b",
-    re.IGNORECASE,
-)
-_HENCE = re.compile(r"\b(?:therefore|thus|hence|in conclusion|in summary|to sum up|finally)\b", re.IGNORECASE)
-_WEAK = re.compile(
-    r"\b(?:choose|select|pick|label|suggest|annotate|recommend|go with|opt for|best|useful|informative|ids?"
-    r"|indices|instances|list"
-    r"|following|ranking|rank"
-    r"|order|ranked)\b",
-    re.IGNORECASE,
-)
-_VERB = re.compile(
-    r"\b(?:choose|select|pick|label|suggest|annotate|recommend|go with|opt for)(?: [\w'-]+){0,4}\W*$", re.IGNORECASE
-)
-_NOUN = re.compile(rf"\b(?:(?:{NOUNS})s?|ids|indices|entries|follow\w*)\W*$", re.IGNORECASE)
-_ENDS_OPEN = re.compile(r"(?:[:=>{\[]|\b(?:is|are|be))[\s*'\"_(\[{<>:=#-]*$", re.IGNORECASE)
-_EXAMPLE = re.compile(
-    r"\bfor example|\bfor instance|\be\.g\."
-    r"|\bexample(?: output| answer| reply)?\s*:|\ban example|\bif you\b|such as",
-    re.IGNORECASE,
-)
-_NEGATIVE = re.compile(
-    r"\b(?:not|n't|never|skip\w*|exclud\w*|reject\w*|omit\w*|discard\w*|unselect\w*|remaining|others?|rest"
-    r"|without|avoid\w*"
-    r"|ignor\w*|left out|leave out|drop\w*|except|other than|besides|none of|unlike|can't|cannot|don't|won't"
-    r"|wouldn't|unchosen)\b",
-    re.IGNORECASE,
-)
-_NEGATIVE_AFTER = re.compile(
-    r"[^.;\w]*(?:\w+ ){0,3}?(?:not|n't|skipped|excluded|rejected|omitted|ignored|less|too|already|(?:is|are)n't"
-    r"|should ?n't)\b",
-    re.IGNORECASE,
-)
-_CLAUSE = re.compile(r"[.!?;,] |\bbut\b|\bso\b|\n", re.IGNORECASE)
-_NEXT_CLAUSE = re.compile(r"(?:[,;]|\band|\bthen) ?(?:and |then )?(?:instance |id )?[*'\"#(\[]*$")
-_SENTENCE = re.compile(r"(?<!e\.g)(?<!i\.e)[.!?;] ")
+_NEXT_CLAUSE = re.compile(r"(?:^|[,;]|\band|\bthen)\W{0,3}(?:and |then )?(?:instance |id )?[*'\"#(\[]*$")
 _WINDOW = 240  # how much text before a list is read to judge it; keeps the time linear
 
 
@@ -57,70 +36,92 @@ class Candidate(NamedTuple):
     parts: tuple[tuple[str, tuple[Token, ...]], ...]
     """(line, list) for each stretch of it."""
     lead: str = ""
-    first: int = 0
+    """The words before it, or its heading."""
+    top: int = 0
+    """Number of the line of its heading; its first line without one."""
     last: int = 0
-    """Numbers of the first and last line."""
+    side: Side = "chosen"
     verdicts: bool = False
     entries: bool = False
     block: bool = False
     """It fills its lines; else it stands inside a sentence."""
+    ends: bool = False
+    """Nothing follows it, and it is graded for that."""
 
 
 def candidates(lines: Sequence[Line]) -> Iterator[Candidate]:
-    """Yield the lists of a reply in order; those offered as examples or as *not* chosen are left out."""
-    header, index = "", 0
+    """Yield the lists of a reply in order, those that are not chosen too."""
+    header, top, index = "", -1, 0
     while index < len(lines):
         line = lines[index]
         if line.kind in ("pure", "entry"):
-            stop = _block_end(lines, index)
-            yield from _block(lines, index, stop, header)
+            stop = _block_end(lines, index, header)
+            yield _block(lines, index, stop, header, top if header else index)
             header, index = "", stop
             continue
         if line.kind == "prose":
             yield from _inline(line, index)
         if line.kind != "blank":
-            header = line.text if _is_header(line.text, with_ids=bool(line.runs)) else ""
+            header, top = (line.text, index) if _is_header(line.text, with_ids=bool(line.runs)) else ("", -1)
         index += 1
 
 
-def grade(lead: str) -> float:
-    """Say how plainly the words before a list offer it as the answer."""
-    sentence = _SENTENCE.split(lead)[-1]
-    is_open = _ENDS_OPEN.search(lead) is not None
-    hence = _HENCE.search(sentence) is not None
-    if (is_open and _STRONG.search(sentence)) or (hence and _WEAK.search(sentence)):
-        return STRONG
-    weak = _WEAK.search(sentence) if is_open else _VERB.search(sentence)
-    if weak or (is_open and hence):
-        return WEAK
-    return NEAR if _NOUN.search(sentence) else NONE
+def merged(offers: Sequence[Candidate], lines: Sequence[Line]) -> list[Candidate]:
+    """Join a list that goes on: in the next line, under the next heading, one at a time."""
+    result: list[Candidate] = []
+    for offer in offers:
+        before = result[-1] if result else None
+        if before is not None and _goes_on(before, offer, lines):
+            joined = before.parts + offer.parts
+            result[-1] = before._replace(parts=joined, last=offer.last, grade=max(before.grade, offer.grade))
+        else:
+            result.append(offer)
+    return result
 
 
-def is_refused(lead: str) -> bool:
-    """Whether the words before a list say that it is an example, or that these are not chosen."""
-    if _EXAMPLE.search(_SENTENCE.split(lead)[-1]):
+def _goes_on(before: Candidate, after: Candidate, lines: Sequence[Line]) -> bool:
+    if (
+        before.grade < WEAK
+        or before.side != after.side
+        or any(line.kind != "blank" for line in lines[before.last + 1 : after.top])
+    ):
+        return False
+    if after.lead and before.lead:
+        return _same_offer(before, after)
+    line, run = before.parts[-1] if before.parts else ("", ())
+    open_end = bool(run) and not re.search(r"\w", line[run[-1].end :])
+    return bool(before.lead) and not after.lead and open_end and after.top == before.last + 1 and not after.entries
+
+
+def _same_offer(before: Candidate, after: Candidate) -> bool:
+    """Whether two leads offer parts of one choice: `Selected for fresh:`, `Selected for rotten:`."""
+    if sentence_key(before.lead) == sentence_key(after.lead):
         return True
-    return _NEGATIVE.search(_CLAUSE.split(lead)[-1]) is not None
+    if not (before.block and after.block) or starts_anew(after.lead):
+        return False
+    return (before.grade >= STRONG and after.grade >= STRONG) or (is_heading(before.lead) and is_heading(after.lead))
 
 
 def _inline(line: Line, index: int) -> Iterator[Candidate]:
     end, said = 0, ""
-    for run in line.runs:
+    for number, run in enumerate(line.runs):
         lead = line.text[max(end, run[0].start - _WINDOW) : run[0].start]
         lead = said if said and _NEXT_CLAUSE.search(lead) else lead
-        after = line.text[run[-1].end : run[-1].end + _WINDOW]
-        rated = grade(lead)
-        example = _EXAMPLE.search(_SENTENCE.split(line.text[max(0, run[0].start - _WINDOW) : run[0].start])[-1])
-        if example or is_refused(lead) or (rated < STRONG and _NEGATIVE_AFTER.match(after)):
-            said = ""
-        else:
-            said = lead if rated >= WEAK else ""
-            yield Candidate(rated, ((line.text, run),), _key(lead), index, index)
+        following = line.runs[number + 1][0].start if number + 1 < len(line.runs) else len(line.text)
+        after = line.text[run[-1].end : min(following, run[-1].end + _WINDOW)]
+        rated, side = grade(lead), _side(line.text, lead, run)
+        if side == "chosen" and rated < STRONG and is_refused_after(after):
+            side = "refused"
+        said = lead if rated >= WEAK and side == "chosen" else ""
+        yield Candidate(rated, ((line.text, run),), lead, index, index, side)
         end = run[-1].end
 
 
-def _key(lead: str) -> str:
-    return re.sub(r"[\W\d]+", " ", _SENTENCE.split(lead)[-1]).strip().casefold()
+def _side(text: str, lead: str, run: tuple[Token, ...]) -> Side:
+    if is_all_but(lead):
+        return "all but"
+    example = is_example(text[max(0, run[0].start - _WINDOW) : run[0].start])
+    return "refused" if example or is_refused(lead) else "chosen"
 
 
 def _is_header(text: str, with_ids: bool) -> bool:
@@ -138,79 +139,103 @@ def _is_many(line: Line) -> bool:
     return line.kind == "pure" and sum(map(len, line.runs)) > 1
 
 
-def _block_end(lines: Sequence[Line], start: int) -> int:
+def _block_end(lines: Sequence[Line], start: int, header: str) -> int:
     """Return where a block ends: lists go on in the next line, entries also behind blank lines and remarks."""
     many, end, blank = _is_many(lines[start]), start + 1, False
+    offered = bool(header) and grade(header[-_WINDOW:] + ":") >= STRONG and not is_refused(header[-_WINDOW:])
     for index in range(start + 1, len(lines)):
         line = lines[index]
         if line.kind == "blank":
             blank = True
-            if many:
+            if many and not offered:
                 break
         elif line.kind in ("pure", "entry"):
-            if not _joins(lines[end - 1], line, many, blank):
+            if not _joins(lines[end - 1], line, many, blank and not offered, offered):
                 break
             many, end, blank = many or _is_many(line), index + 1, False
-        elif many or not _is_remark(line, blank):
+        elif many or not _is_remark(line, blank, offered):
             break
         else:
             blank = False
     return end
 
 
-def _joins(before: Line, line: Line, many: bool, blank: bool) -> bool:
+def _joins(before: Line, line: Line, many: bool, blank: bool, offered: bool) -> bool:
     """Whether a line belongs to the block above it: a list of several ids a line only if it is wrapped."""
     if many or _is_many(line):
-        return not blank and before.kind == line.kind == "pure" and (many or before.text.endswith(","))
+        return not blank and before.kind == line.kind == "pure" and (many or offered or before.text.endswith(","))
     return True
 
 
-def _is_remark(line: Line, blank: bool) -> bool:
+def _is_remark(line: Line, blank: bool, offered: bool) -> bool:
     """Whether a line speaks on about the entry above it."""
     bare = line.text.rstrip(" *_")
     if bare.endswith(":") or line.text.startswith("#") or (line.text.startswith("**") and line.text.endswith("**")):
         return False
-    if any(grade(line.text[: run[0].start][-_WINDOW:]) >= WEAK for run in line.runs):
+    leads = [line.text[: run[0].start][-_WINDOW:] for run in line.runs]
+    if any(grade(lead) >= (STRONG if offered else WEAK) and not is_refused(lead) for lead in leads):
         return False
     return not blank or line.verdict is not None
 
 
-def _block(lines: Sequence[Line], start: int, stop: int, header: str) -> Iterator[Candidate]:
-    if header and is_refused(header[-_WINDOW:]):
-        return
+def _block(lines: Sequence[Line], start: int, stop: int, header: str, top: int) -> Candidate:
     rated = grade(header[-_WINDOW:] + ":") if header else NONE
     entries = [
         (line, _verdict(lines, index, stop))
         for index, line in enumerate(lines[start:stop], start)
         if line.kind in ("pure", "entry")
     ]
-    kept, judged = _judge(entries, only_leading=rated == STRONG)
+    refused = bool(header) and is_refused(header[-_WINDOW:] if header.endswith(":") else header[-_WINDOW:] + ":")
+    kept, judged = ([line for line, _ in entries], False) if refused else _judge(entries, rated == STRONG)
     parts = tuple((line.text, run) for line in kept for run in line.runs)
-    if not any(line.text.strip() for line in lines[stop:]) and all(line.kind == "pure" for line, _ in entries):
-        rated = STRONG
-    base = VERDICTS if judged else BLOCK + 0.3 if all(line.kind == "pure" for line, _ in entries) else BLOCK
-    is_list = any(line.kind == "entry" for line, _ in entries)
-    yield Candidate(max(rated, base), parts, "", start, stop - 1, judged, is_list, block=True)
+    pure = all(line.kind == "pure" for line, _ in entries)
+    ends = pure and rated < STRONG and not any(line.text.strip() for line in lines[stop:])
+    base = STRONG if ends else VERDICTS if judged else PURE if pure else BLOCK
+    return Candidate(
+        max(rated, base),
+        parts,
+        header,
+        top,
+        stop - 1,
+        "refused" if refused else "chosen",
+        verdicts=judged,
+        entries=any(line.kind == "entry" for line, _ in entries),
+        block=True,
+        ends=ends,
+    )
 
 
-def _verdict(lines: Sequence[Line], index: int, stop: int) -> tuple[Verdict | None, bool]:
+class _Said(NamedTuple):
+    word: Verdict | None
+    weight: Weight
+
+
+def _verdict(lines: Sequence[Line], index: int, stop: int) -> _Said:
     """Read the verdict of an entry, from its own line or from the remarks under it."""
     line = lines[index]
     if line.verdict is not None:
-        return line.verdict, line.leading
-    for later in lines[index + 1 : min(stop, index + 6)]:
-        if later.kind in ("pure", "entry"):
+        return _Said(line.verdict, line.weight)
+    for number, later in enumerate(lines[index + 1 : index + 6], index + 1):
+        if later.kind in ("pure", "entry") or (
+            number >= stop and (later.kind == "blank" or not _is_remark(later, False, False))
+        ):
             break
         if later.verdict is not None:
-            return later.verdict, verdict(later.text)[1]
-    return None, False
+            return _Said(later.verdict, later.weight)
+    return _Said(None, "words")
 
 
-def _judge(entries: list[tuple[Line, tuple[Verdict | None, bool]]], only_leading: bool) -> tuple[list[Line], bool]:
-    """Keep the entries that are chosen: those with a yes if there is one, else those without a no."""
-    # few words of judgement among many entries are words of the texts, not verdicts
-    sparse = sum(word is not None for _, (word, _) in entries) * 2 < len(entries)
-    said = [(line, word if leading or not (only_leading or sparse) else None) for line, (word, leading) in entries]
-    if any(word == "yes" for _, word in said) and not only_leading:
-        return [line for line, word in said if word == "yes"], True
-    return [line for line, word in said if word != "no"], any(word is not None for _, word in said)
+def _judge(entries: Sequence[tuple[Line, _Said]], offered: bool) -> tuple[list[Line], bool]:
+    """Keep the entries that are chosen: those with a yes if there is one, else those without a no.
+
+    Words of judgement may be words of the texts. Where a heading offers all entries, only a remark that is nothing but
+    a verdict is one; else one that starts with it is too, and one that ends with it where all entries have a verdict.
+    """
+    every = all(said.word is not None and said.weight != "words" for _, said in entries)
+    heard = [
+        (line, said.word if said.weight == "only" or (not offered and (every or said.weight == "first")) else None)
+        for line, said in entries
+    ]
+    if any(word == "yes" for _, word in heard) and not offered:
+        return [line for line, word in heard if word == "yes"], True
+    return [line for line, word in heard if word != "no"], any(word is not None for _, word in heard)

@@ -1,36 +1,43 @@
 """Which instances a model chose.
 
-The reply is read in this order, and the rules are all there is:
+A reply is thoughts, then an answer, then perhaps turns that the model made up. The answer holds lists of ids: some are
+offered, some are turned down. It is read in this order, and the rules are all there is:
 
-1. Spelling: digits, dashes, commas and quotes of any script count as ASCII; the thoughts of a reasoning model
-   (`<think>`) are dropped. An id is matched exactly, else without regard to case, leading zeros or a noun glued to it,
-   where only one allowed id fits. Ids are whole words: `1` is never found in `11`, nor `a1` in `a12`.
-2. Not ids: counts ("3 instances", "of 20"), scores ("score 5", 0.85, 4/5, 90%), steps ("Step 2"), numbering (1., 2., 3.
-   in front of ids or of text), remarks in parentheses behind an id.
-3. Lists are what competes: ids with only separators between them, in a line, over several lines, as bullets, as a
-   table, as JSON, or as entries ("17: the film …"). A list is left out if it is given as an example, as not chosen, or
-   if it echoes the whole list of instances.
-4. The best offer wins, and among equals the last: a list behind "Selected:", "Final answer:", "Therefore I choose",
-   in JSON, or alone at the very end; then behind a verb or a noun ("I would pick"); then verdicts entry by entry
-   ("Instance 3: select. Instance 4: skip"); then a block of entries; then a list in prose; then scattered mentions,
-   if there are no more than wanted.
-5. `3-7` (or "3 to 7") stands for all ids between, if all of them are allowed; else for its two ends.
-6. What is left: in order, each once, unknown ones dropped, at most as many as wanted.
+1. What is read: what follows the thoughts of a reasoning model (`<think>`), up to a thought that never ends; and where
+   a complete answer is followed by a line of another turn (`User:`, a control token), the answer before it.
+2. Spelling: digits, dashes, commas and quotes of any script count as ASCII. An id is matched exactly, else without
+   regard to case, leading zeros or a noun glued to it, where only one allowed id fits. Ids are whole words: `1` is never
+   found in `11`, nor `a1` in `a12`.
+3. Not ids: counts ("3 instances", "90 minutes"), scores ("score 5", 0.85, 4/5, 90%), times, steps ("Step 2"), numbering
+   (1., 2., 3. in front of ids or of text), remarks in parentheses behind an id, what stands in quotes beside an id.
+4. Lists are what competes: ids with only separators between them, in a line, over several lines, as bullets, as a
+   table, as JSON, or as entries ("17: the film …"). A heading and its list are the same in one line and in several.
+   An example, an echo of the whole list of instances, and a list under words that turn it down ("No:", "Easy:",
+   "rejected") are not chosen. `All but 3 and 7` is all others where so many are wanted, else nothing.
+5. The best offer wins, and among equals the last: a list behind "Selected:", "Final answer:", "Therefore I choose", in
+   JSON, or alone at the very end; then behind a verb or a noun ("I would pick"), a quality ("Hard:"); then verdicts
+   entry by entry ("Instance 3: select. Instance 4: skip"); then a block of entries; then a list in prose; then
+   scattered mentions, if there are no more than wanted. Offers in the same words, or under headings that follow each
+   other, are one. Of a reply that was cut off only what stands behind such words, or in JSON, counts.
+6. `3-7` (or "3 to 7") stands for all ids between, if all of them are allowed; else for its two ends.
+7. What is left: in order, each once, unknown ones dropped, at most as many as wanted.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from prompts.replies.answers import Indices, Refusal
-from prompts.replies.candidates import BLOCK, STRONG, VERDICTS, WEAK, Candidate, candidates, grade
+from prompts.replies.candidates import BLOCK, VERDICTS, Candidate, candidates, merged
 from prompts.replies.known import Known
 from prompts.replies.lines import Line, classify
-from prompts.replies.plain import answer_part
+from prompts.replies.names import Name, names
+from prompts.replies.polarity import STRONG, WEAK, grade, sentence_key, starts_anew
 from prompts.replies.rewrite import read_lines
 from prompts.replies.scan import Token
+from prompts.replies.turn import answer_part, is_thought, turns
 
 _SPOKEN_OF = re.compile(r"[\"')\]*]{0,3}(?::| (?:is|because|since|would|has|should|for|as)\b)")
-_NUMBERED = re.compile(r"(.*?)(\d+)", re.DOTALL)
 _NOTHING = re.compile(
     r"(.*?)[\s*'\"_(\[{]*\b(?:none|nothing|n/a|no (?:instances?|items?|texts?|ids?))\b\W*$", re.IGNORECASE
 )
@@ -39,13 +46,22 @@ _DECLINES = re.compile(
 )
 
 
-def parse_indices(text: str | None, *, allowed: Collection[str], wanted: int) -> Indices | Refusal:
+class Reading(NamedTuple):
+    """The lines of a reply, and the lists in them."""
+
+    known: Known
+    lines: list[Line]
+    offers: list[Candidate]
+
+
+def parse_indices(text: str | None, *, allowed: Collection[str], wanted: int, cut: bool = False) -> Indices | Refusal:
     """Read the chosen ids from a reply; never raises on any text.
 
     Args:
         text: the reply as it came.
         allowed: the ids that were shown.
         wanted: how many may be chosen, at least 0.
+        cut: whether the reply broke off at its token limit. Then only what is plainly offered as the answer counts.
 
     Returns:
         The ids in the order of the reply, each once, at most `wanted`; or a refusal that says why there are none.
@@ -55,52 +71,109 @@ def parse_indices(text: str | None, *, allowed: Collection[str], wanted: int) ->
         return Refusal(reason="the reply is empty", raw=raw)
     if wanted < 1 or not allowed:
         return Refusal(reason="no instance was wanted" if wanted < 1 else "no instance was shown", raw=raw)
-    known = Known(allowed)
-    lines = [classify(line, known) for line in read_lines(answer_part(raw), known)]
-    offers = _merged(list(candidates(lines)))
-    offers = [offer for offer in offers if not _is_echo(offer, known, wanted)]
-    names = _choose(offers, lines, known, wanted)
-    ids = list(dict.fromkeys(value for is_id, value in names if is_id))
-    unknown = tuple(dict.fromkeys(value for is_id, value in names if not is_id))
+    known, part = Known(allowed), answer_part(raw)
+    if is_thought(raw):
+        return Refusal(reason="the reply is a thought that does not end", raw=raw)
+    for turn in turns(part):
+        reading = _read(turn, known, wanted)
+        if any(_is_complete(offer, reading) for offer in reading.offers):
+            return _answer(raw, reading, _choose(reading, wanted, cut=False), wanted)
+    reading = _read(part, known, wanted)
+    chosen = _choose(reading, wanted, cut)
+    return _answer(raw, reading, _without_torn(chosen, raw, known) if cut else chosen, wanted)
+
+
+def _read(text: str, known: Known, wanted: int) -> Reading:
+    lines = [classify(line, known) for line in read_lines(text, known)]
+    offers = merged(list(candidates(lines)), lines)
+    return Reading(known, lines, [offer for offer in offers if not _is_echo(offer, known, wanted)])
+
+
+def _answer(raw: str, reading: Reading, chosen: list[Name], wanted: int) -> Indices | Refusal:
+    ids = list(dict.fromkeys(name.value for name in chosen if name.is_id))
+    unknown = tuple(dict.fromkeys(name.value for name in chosen if not name.is_id))
     if not ids:
-        return Refusal(reason=_reason(raw, lines, unknown), raw=raw)
-    repeated = sum(is_id for is_id, _ in names) - len(ids)
+        return Refusal(reason=_reason(raw, reading.lines, unknown), raw=raw)
+    repeated = sum(name.is_id for name in chosen) - len(ids)
     return Indices(ids=tuple(ids[:wanted]), raw=raw, unknown=unknown, repeated=repeated, cut=max(0, len(ids) - wanted))
 
 
-def _choose(offers: list[Candidate], lines: list[Line], known: Known, wanted: int) -> list[tuple[bool, str]]:
-    nothing = _says_none(lines)
+def _is_complete(offer: Candidate, reading: Reading) -> bool:
+    """Whether a list is an answer that nothing need follow: plainly offered, or all that there is."""
+    if offer.side != "chosen" or offer.grade < STRONG or not _has_id(offer):
+        return False
+    return not offer.ends or all(
+        line.kind == "blank" for line in reading.lines[: offer.last + 1] if line.kind != "pure"
+    )
+
+
+def _without_torn(chosen: list[Name], raw: str, known: Known) -> list[Name]:
+    """Drop the last id of a reply that broke off in it, if it may be the start of another."""
+    torn = chosen and chosen[-1].is_id and raw.endswith(chosen[-1].value)
+    longer = torn and any(each != chosen[-1].value and each.startswith(chosen[-1].value) for each in known.exact)
+    return chosen[:-1] if longer else chosen
+
+
+def _choose(reading: Reading, wanted: int, cut: bool) -> list[Name]:
+    known, nothing = reading.known, _says_none(reading.lines)
+    offers = [offer for offer in reading.offers if offer.side == "chosen" and not (cut and offer.ends)]
     strong = [offer for offer in offers if offer.grade >= STRONG]
     useful = [offer for offer in strong if _has_id(offer)] or strong
     if useful and useful[-1].last >= nothing:
-        return _names(useful[-1], known, wanted)
-    if nothing >= 0:
+        return [name for offer in _one_by_one(useful, reading.lines) for name in names(offer, known, wanted)]
+    if nothing >= 0 or cut:
         return []
-    offers = [offer for offer in offers if _has_id(offer)]
+    if spared := [offer for offer in reading.offers if offer.side == "all but"]:
+        return _others(names(spared[-1], known, wanted), known, wanted)
+    return _best([offer for offer in offers if _has_id(offer)], reading, wanted)
+
+
+def _one_by_one(strong: list[Candidate], lines: list[Line]) -> list[Candidate]:
+    """Return the last plain offer; all of them if each offers one id in the same words, with remarks between them."""
+    keys = {sentence_key(offer.lead) for offer in strong}
+    between = lines[strong[0].last : strong[-1].top]
+    again = any(starts_anew(line.text[:400]) for line in between)
+    return strong if keys != {""} and len(keys) == 1 and all(map(_is_single, strong)) and not again else strong[-1:]
+
+
+def _others(spared: list[Name], known: Known, wanted: int) -> list[Name]:
+    """Return all ids but some, if that is as many as may be chosen; else nothing says which of them."""
+    ids = {name.value for name in spared if name.is_id}
+    others = [each for each in known.exact.values() if each not in ids]
+    return [Name(True, each) for each in others] if ids and len(others) <= wanted else []
+
+
+def _best(offers: list[Candidate], reading: Reading, wanted: int) -> list[Name]:
+    """Read the best of the offers that no words make plain."""
+    known = reading.known
     best = max((offer.grade for offer in offers), default=0.0)
-    if best < WEAK and _declines(lines) and all(map(_is_single, offers)):
+    if best < WEAK and _declines(reading.lines) and all(map(_is_single, offers)):
         return []
     blocks = [offer for offer in offers if offer.grade >= BLOCK and offer.block and not _is_single(offer)]
     if best < VERDICTS and not blocks:
-        return _mentions(offers, known, wanted)
+        return _mentions(offers, reading, wanted)
     if best < VERDICTS:
-        return _names(blocks[-1], known, wanted)
+        return names(blocks[-1], known, wanted)
     equals = [offer for offer in offers if offer.grade == best]
-    if best < STRONG and len(equals) > 1 and all(_is_single(offer) for offer in equals):
-        return [name for offer in equals for name in _names(offer, known, wanted)]
-    return _names(equals[-1], known, wanted)
+    same = len({sentence_key(offer.lead) for offer in equals}) == 1
+    ids = {token.value for offer in equals for token in _tokens(offer) if token.kind == "id"}
+    if all(map(_is_single, equals)) or (same and len(ids) <= wanted):
+        return [name for offer in equals for name in names(offer, known, wanted)]
+    return names(equals[-1], known, wanted)
 
 
-def _mentions(offers: list[Candidate], known: Known, wanted: int) -> list[tuple[bool, str]]:
+def _mentions(offers: list[Candidate], reading: Reading, wanted: int) -> list[Name]:
     """Read prose without a list: all that is mentioned, if it is not more than wanted; else the last list."""
+    known = reading.known
     lists = [offer for offer in offers if not _is_single(offer)]
     spoken = [
         offer for offer in offers if not (_is_single(offer) and offer.parts[0][1][0].bare and not _is_subject(offer))
     ]
-    names = [name for offer in spoken for name in _names(offer, known, wanted)]
-    if len({value for is_id, value in names if is_id}) <= wanted:
-        return names
-    return _names(lists[-1], known, wanted) if lists else []
+    refused = {token.value for offer in reading.offers if offer.side == "refused" for token in _tokens(offer)}
+    found = [name for offer in spoken for name in names(offer, known, wanted) if name.value not in refused]
+    if len({name.value for name in found if name.is_id}) <= wanted:
+        return found
+    return names(lists[-1], known, wanted) if lists else []
 
 
 def _is_subject(offer: Candidate) -> bool:
@@ -110,87 +183,24 @@ def _is_subject(offer: Candidate) -> bool:
     return behind_colon or _SPOKEN_OF.match(line, run[-1].end) is not None
 
 
+def _tokens(offer: Candidate) -> Iterator[Token]:
+    return (token for _, run in offer.parts for token in run)
+
+
 def _is_single(offer: Candidate) -> bool:
-    return sum(len(run) for _, run in offer.parts) == 1
+    return sum(1 for _ in _tokens(offer)) == 1
 
 
 def _has_id(offer: Candidate) -> bool:
-    return any(token.kind == "id" for _, run in offer.parts for token in run)
-
-
-def _merged(offers: list[Candidate]) -> list[Candidate]:
-    """Join a list that goes on: in the next line, or as `Selected: 3`, `Selected: 7`, one at a time."""
-    result: list[Candidate] = []
-    for offer in offers:
-        before = result[-1] if result else None
-        if before is not None and before.grade >= WEAK and offer.first - before.last <= 1 and _goes_on(before, offer):
-            joined = before.parts + offer.parts
-            result[-1] = before._replace(parts=joined, last=offer.last, grade=max(before.grade, offer.grade))
-        else:
-            result.append(offer)
-    return result
-
-
-def _goes_on(before: Candidate, after: Candidate) -> bool:
-    if after.lead:
-        return after.lead == before.lead
-    line, run = before.parts[-1]
-    open_end = not re.search(r"\w", line[run[-1].end :])
-    return bool(before.lead) and open_end and after.first == before.last + 1 and not after.entries
+    return any(token.kind == "id" for token in _tokens(offer))
 
 
 def _is_echo(offer: Candidate, known: Known, wanted: int) -> bool:
     """Whether a block of entries is the list of instances itself, without a word on which of them are chosen."""
-    if not offer.entries or offer.verdicts or offer.grade >= WEAK:
+    if not offer.entries or offer.verdicts:
         return False
-    ids = {token.value for _, run in offer.parts for token in run if token.kind == "id"}
+    ids = {token.value for token in _tokens(offer) if token.kind == "id"}
     return len(ids) > wanted and ids >= set(known.exact.values())
-
-
-def _names(offer: Candidate, known: Known, wanted: int) -> list[tuple[bool, str]]:
-    """Return (is an allowed id, its name) for every entry of a list, ranges written out."""
-    names: list[tuple[bool, str]] = []
-    for line, run in offer.parts:
-        tokens = _without_count(line, run, wanted)
-        for index, token in enumerate(tokens):
-            between = _range(line, tokens, index, known, wanted)
-            names += [(True, value) for value in between] or [(token.kind == "id", token.value)]
-    return names
-
-
-def _without_count(line: str, run: tuple[Token, ...], wanted: int) -> tuple[Token, ...]:
-    """Drop the first number of "choose 3: 5, 8, 9"."""
-    if len(run) < 2 or not run[0].bare:
-        return run
-    written, gap = line[run[0].start : run[0].end], line[run[0].end : run[1].start]
-    is_count = written.isascii() and int(written) in (len(run) - 1, wanted)
-    return run[1:] if gap.lstrip("*'\") ").startswith(":") and is_count else run
-
-
-def _range(line: str, tokens: tuple[Token, ...], index: int, known: Known, wanted: int) -> list[str]:
-    """Return the ids of a range that ends here, without its first; nothing where no range ends here."""
-    if index == 0 or tokens[index].kind != "id" or tokens[index - 1].kind != "id":
-        return []
-    if _gap(line, tokens, index) not in ("-", "--", "to", "through", "thru", ".."):
-        return []
-    chained = _gap(line, tokens, index - 1) == "-" or _gap(line, tokens, index + 1) == "-"
-    if chained or (len(tokens) == 2 and wanted == 2):
-        return []
-    first, last = _NUMBERED.fullmatch(tokens[index - 1].value), _NUMBERED.fullmatch(tokens[index].value)
-    if first is None or last is None or first[1] != last[1]:
-        return []
-    low, high = int(first[2]), int(last[2])
-    if not low < high <= low + len(known.exact):
-        return []
-    between = [known.word(f"{first[1]}{number}") for number in range(low + 1, high + 1)]
-    return [each for each in between if each is not None] if all(between) else []
-
-
-def _gap(line: str, tokens: tuple[Token, ...], index: int) -> str:
-    """Return what stands between a token of a list and the one before it, brackets and quotes aside."""
-    if not 0 < index < len(tokens):
-        return ""
-    return line[tokens[index - 1].end : tokens[index].start].strip("*'\"_[]#() ")
 
 
 def _says_none(lines: list[Line]) -> int:

@@ -5,7 +5,7 @@ import re
 from typing import Any, cast
 
 from prompts.replies.answers import Items, Refusal
-from prompts.replies.plain import answer_part
+from prompts.replies.turn import answer_part
 
 _NUMBERING = re.compile(
     r"\s*(?:[*_]{0,2}(?:text|example|sentence|item|review|sample|instance)? ?#?"

@@ -4,7 +4,8 @@ import re
 from collections.abc import Collection
 
 from prompts.replies.answers import Label, Rationale, Refusal
-from prompts.replies.plain import answer_part, plain
+from prompts.replies.plain import plain
+from prompts.replies.turn import answer_part
 
 _MARKERS = re.compile(
     r"\b(?:label|category|class|answer|natural|verdict|classification|sentiment|topic)\b[\s*_'\"]{0,6}(?::|=|\bis\b|->)",

@@ -4,34 +4,20 @@ import re
 from typing import Literal, NamedTuple
 
 from prompts.replies.known import Known
+from prompts.replies.polarity import Verdict, Weight, verdict, weight
 from prompts.replies.scan import Token, is_noun, scan
 
 LineKind = Literal["blank", "text", "pure", "entry", "prose"]
-Verdict = Literal["yes", "no"]
 
 _MARKUP = re.compile(r"(?:[\s>*+#|'\"(\[{<_=-]|\[[ xX]\])*")
 _CHECKBOX = re.compile(r"[\s>*+-]*\[([ xX])\] ?")
-_SEPARATOR = re.compile(r"[*'\"_)\]}>|,]{0,4} ?(?::|-|\.(?!\d)|\)|\]|\||=|,|$|\(|[*'\"])")
+_SEPARATOR = re.compile(
+    r"[*'\"_)\]}>|,]{0,4} ?(?::|-|\.(?!\d)|\)|\]|\||=|,|$|\(|[*'\"]|(?:because|since|due to|as it|for its|which)\b)",
+    re.IGNORECASE,
+)
 _LIST_SEPARATOR = re.compile(r"[*'\"_)\]]{0,4} ?(?::|- |\.)")
-_VERB = (
-    r"(?:select|choos|chos|pick|includ|recommend|keep|take|annotat|suitable|worth|necessary|needed|informative|useful"
-    r"|helpful|valuable|relevant)\w*"
-)
-_NO = re.compile(
-    rf"\b(?:not|n't|never|don't|wouldn't|won't|isn't|no need to|cannot|can't|shouldn't)\s(?:\w+\s){{0,3}}{_VERB}"
-    r"|\b(?:skip|reject|exclud|omit|discard|ignor|unselect|deselect)\w*|\bnot (?:it|this)\b"
-    r"|\bleave (?:it )?out\b|\bfalse\b",
-    re.IGNORECASE,
-)
-_YES = re.compile(
-    r"\b(?:select|choose|chosen|pick|include|keep|recommend)(?:ed|d)?\b|\blabel (?:it|this)\b|\btrue\b|\byes\b",
-    re.IGNORECASE,
-)
-_FIRST_WORD = re.compile(
-    r"[^\w:=|(>-]*(?:[:=|(>-][ *_]*(?:(yes|no)\b|([yn])(?!\w| \w))|\W*(yes|no|y|n)\W*$)",
-    re.IGNORECASE,
-)
 _SENTENCE_END = re.compile(r"[.!?][*'\")\]]* ")
+_KEY_END = re.compile(r"[\"']\s?:")
 _LIST_MARK = ",;:[(\"'|{"
 
 
@@ -42,8 +28,8 @@ class Line(NamedTuple):
     kind: LineKind
     runs: tuple[tuple[Token, ...], ...]
     verdict: Verdict | None = None
-    leading: bool = False
-    """The verdict is the first thing that is said about the id."""
+    weight: Weight = "words"
+    """How surely the verdict is one."""
 
 
 def classify(text: str, known: Known) -> Line:
@@ -53,23 +39,25 @@ def classify(text: str, known: Known) -> Line:
         return _classify(text, known)
     line = _classify(text[box.end() :], known)
     ticked: Verdict = "no" if box[1] == " " else "yes"
-    return line._replace(verdict=ticked, leading=True) if line.kind in ("pure", "entry") else line
+    return line._replace(verdict=ticked, weight="only") if line.kind in ("pure", "entry") else line
 
 
 def _classify(text: str, known: Known) -> Line:
     tokens = scan(text, known)
     found = runs(text, tokens)
     if not found:
-        return Line(text, "text" if tokens else "blank", (), verdict(text)[0])
+        return Line(text, "text" if tokens else "blank", (), verdict(text), weight(text))
     listed = {token.start for run in found for token in run}
     if all(token.kind != "word" or token.start in listed for token in tokens):
-        said, leading = verdict(text[found[-1][-1].end :]) if len(found[-1]) == 1 else (None, False)
-        return _pair(text, found) or Line(text, "pure", tuple(map(_called, found)), said, leading)
-    said, leading = verdict(text[found[0][-1].end :])
+        rest = text[found[-1][-1].end :] if len(found[-1]) == 1 else ""
+        called = tuple(map(_called, found))
+        return _pair(text, found) or Line(text, "pure", called, verdict(rest), weight(rest))
+    rest = text[found[0][-1].end :]
+    said = verdict(rest)
     if _subject(text, found[0], alone=said is not None or len(found) == 1):
         called = tuple(run for run in found if run[0].explicit)
-        return Line(text, "entry", called or (found[0],), said, leading)
-    return Line(text, "prose", tuple(found), verdict(text)[0])
+        return Line(text, "entry", called or (found[0],), said, weight(rest))
+    return Line(text, "prose", tuple(found), verdict(text))
 
 
 def _called(run: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -84,7 +72,7 @@ def _pair(text: str, found: list[tuple[Token, ...]]) -> Line | None:
     if len(found) > 1 or len(run) != 2 or text[run[0].end : run[1].start].strip("*'\" ") not in (":", "=", ":="):
         return None
     zero = text[run[1].start : run[1].end] == "0"
-    return Line(text, "entry", ((run[0],),), "no" if zero else None, leading=True)
+    return Line(text, "entry", ((run[0],),), "no" if zero else None, "only")
 
 
 def runs(text: str, tokens: list[Token]) -> list[tuple[Token, ...]]:
@@ -103,21 +91,6 @@ def runs(text: str, tokens: list[Token]) -> list[tuple[Token, ...]]:
     return [tuple(run) for run in found if any(token.kind in ("id", "unknown") for token in run)]
 
 
-def verdict(text: str) -> tuple[Verdict | None, bool]:
-    """Read what is said about an instance: yes, no or nothing; and whether it is said at once."""
-    if first := _FIRST_WORD.match(text[:80]):
-        return ("yes" if first[first.lastindex or 0][0] in "yY" else "no"), True
-    no, yes = _NO.search(text[:2000]), _YES.search(text[:2000])
-    if no and (yes is None or no.start() <= yes.start()):
-        return "no", _leads(text, no.start())
-    return ("yes", _leads(text, yes.start())) if yes else (None, False)
-
-
-def _leads(text: str, start: int) -> bool:
-    """Whether a verdict stands right behind the sign that follows an id."""
-    return start < 6 and re.search(r"[:=|(>-]", text[:start]) is not None
-
-
 def _speaks(text: str, tokens: list[Token], index: int) -> bool:
     """Whether a token starts a sentence of words, not the next entry of a list."""
     following = tokens[index + 1] if index + 1 < len(tokens) else None
@@ -127,6 +100,8 @@ def _speaks(text: str, tokens: list[Token], index: int) -> bool:
 def _is_element(before: str, after: str, inside: bool) -> bool:
     """Whether a word stands alone between the marks of a list; behind a colon only where the list starts."""
     left, right = before.rstrip()[-1:], after.lstrip()[:1]
+    if _KEY_END.match(after):
+        return False
     opens = re.search(r"[,;|]", before[-12:]) is not None if inside else left != "" and left in _LIST_MARK
     return opens and right != "" and right in ",;)]}\"'|"
 

@@ -12,7 +12,6 @@ _BULLETS = frozenset("•·▪◦●○■□‣⁌⁍∙・►▶→⇒➤✦�
 _CHECKED = frozenset("✓✔✅☑☒")  # a box that is ticked in any way
 _CROSSED = frozenset("✗✘❌✖❎")
 _SPACES = re.compile(r"[ \t\v\f]+")
-_THOUGHT = re.compile(r"</think(?:ing)?>")
 
 
 def plain(text: str) -> str:
@@ -24,12 +23,6 @@ def plain(text: str) -> str:
     strange = {ord(character): _spell(character) for character in set(text) if not " " <= character <= "~"}
     strange[ord("`")] = "'"
     return _SPACES.sub(" ", text.translate(strange))
-
-
-def answer_part(text: str) -> str:
-    """Return what follows the thoughts of a reasoning model (`<think> … </think>`); the whole text if it has none."""
-    ends = [found.end() for found in _THOUGHT.finditer(text)]
-    return text[ends[-1] :] if ends else text
 
 
 def _spell(character: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 from prompts.replies.known import NOUNS, Known
-from prompts.replies.plain import answer_part
+from prompts.replies.turn import answer_part
 
 LONGEST = 300
 _ENTRY = re.compile(

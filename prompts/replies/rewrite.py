@@ -1,26 +1,16 @@
-"""Structured parts of a reply (JSON, tables, numbered lists) as plain lines: one entry a line, its id first."""
+"""A reply as plain lines: tables, numbered lists and headed lists with one entry a line, its id first."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from itertools import groupby
-from typing import Any, cast
+from collections.abc import Callable
+from itertools import groupby, pairwise
 
+from prompts.replies.json_lines import json_lines
 from prompts.replies.known import Known
-from prompts.replies.lines import verdict
+from prompts.replies.lines import classify
 from prompts.replies.plain import plain
+from prompts.replies.polarity import WEAK, grade, is_heading, is_refused, verdict, weight
 from prompts.replies.scan import Token, scan
 
-_OPENING = re.compile(r"^[ \t]*(?=[\[{])", re.MULTILINE)
-_MAX_VALUES = 20  # each attempt may read the rest of the text: a bound keeps the time linear
-_ID_FIELD = re.compile(r"(?:\w+_)?(?:id|idx|index|number|instance|item|no|nr)", re.IGNORECASE)
-_LIST_FIELD = re.compile(
-    r"select|chosen|choice|answer|final|pick|result|\bids?\b|indices|instances|list|output", re.IGNORECASE
-)
-_BAD_FIELD = re.compile(
-    r"not|un|reject|exclud|skip|remain|other|reason|thought|analysis|rationale|explan", re.IGNORECASE
-)
-_VERDICT_FIELD = re.compile(r"select|choose|chosen|pick|includ|decision|verdict|keep|label it|label\?", re.IGNORECASE)
 _TABLE_RULE = re.compile(r"[\s|:+-]+")
 _ORDINAL = re.compile(
     r"(?:[\s>*+#|'\"(_-]|\[[ xX]\])*?(?:(?:choice|selection|pick|rank|answer|position) ?#?)?"
@@ -31,66 +21,6 @@ _INLINE_ORDINAL = re.compile(r"(?<![\w.,])\(?(\d{1,4})[.)] ")
 _LETTERED = re.compile(r"[*(]{0,3}([a-h]|[ivx]{1,4})[.)]{1,2}[*]{0,2} ", re.IGNORECASE)
 _TRAILING = re.compile(r"[(\[]([^()\[\]]{1,80})[)\]]\W*$")
 _SAYS = re.compile(r"\W*(?:yes|no|select|skip|not|don't|do not|reject|exclude|keep|choose|pick)", re.IGNORECASE)
-
-
-def json_lines(text: str) -> str:
-    """Replace JSON objects, and arrays that hold more than ids, by a headed list; leave everything else."""
-    decoder, pieces, position = json.JSONDecoder(), list[str](), 0
-    if "{" not in text and '["' not in text:
-        return text
-    for count, found in enumerate(_OPENING.finditer(text)):
-        if count == _MAX_VALUES:
-            break
-        if found.end() < position:
-            continue
-        try:
-            value, end = decoder.raw_decode(text, found.end())
-        except (ValueError, RecursionError):
-            continue
-        lines = list(_value_lines(value, 0))
-        if lines:
-            between = text[position : found.start()]
-            heading = "" if pieces and not between.strip(" \t\n,") else "\nSelected:\n"
-            pieces += [between.strip(" \t\n,") if not heading else between, heading, "\n".join(lines), "\n"]
-            position = end
-    return "".join([*pieces, text[position:]])
-
-
-def _value_lines(value: Any, depth: int) -> Iterator[str]:
-    """Yield a line for each entry of a decoded value."""
-    if depth > 8:
-        return
-    if isinstance(value, list):
-        for entry in cast(list[Any], value):
-            yield from _value_lines(entry, depth + 1)
-    elif isinstance(value, dict):
-        yield from _object_lines(cast(dict[str, Any], value), depth)
-    elif isinstance(value, float) and value.is_integer():
-        yield str(int(value))
-    elif isinstance(value, (int, str)) and not isinstance(value, bool):
-        yield " ".join(str(value).split())
-
-
-def _object_lines(fields: dict[str, Any], depth: int) -> Iterator[str]:
-    lists = [name for name, value in fields.items() if isinstance(value, (list, dict)) and not _BAD_FIELD.match(name)]
-    named = [name for name in lists if _LIST_FIELD.search(name)] or lists
-    identity = next((name for name in fields if _ID_FIELD.fullmatch(name)), None)
-    if identity is not None and not isinstance(fields[identity], (list, dict)):
-        verdict = next((name for name in fields if _VERDICT_FIELD.search(name)), None)
-        yield f"{fields[identity]}: {_say(fields[verdict])}" if verdict else f"{fields[identity]}"
-    elif named:
-        yield from _value_lines(fields[named[-1]], depth + 1)
-    elif answer := next((name for name in fields if _LIST_FIELD.search(name) and not _BAD_FIELD.match(name)), None):
-        yield f"{fields[answer]}"
-    else:
-        for name, value in fields.items():
-            yield f"{name}: {_say(value)}"
-
-
-def _say(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return " ".join(str(value).split())
 
 
 def table_lines(lines: list[str], known: Known, say: Callable[[str], str | None]) -> list[str]:
@@ -204,13 +134,7 @@ def _split_inline(line: str) -> list[str]:
 
 
 def _verdict(cell: str) -> str | None:
-    return verdict(cell)[0] if len(cell) <= 30 else None
-
-
-def read_lines(text: str, known: Known) -> list[str]:
-    """Return the lines of a reply in plain spelling, with its structured parts rewritten."""
-    lines = _break(plain(json_lines(text))).split("\n")
-    return numbered_lines(table_lines([line.strip() for line in lines], known, _verdict), known)
+    return verdict(cell) if len(cell) <= 30 and weight(cell) == "only" else None
 
 
 _NOUN = r"(?:instance|item|id|text|sample|example|sentence)"
@@ -220,8 +144,8 @@ _NEW_LINE = re.compile(
     r"(?<=[.;!?)])(?<!\n\d[.)])(?<!\n\d\d[.)]) (?=[*'\"_]{0,3}"
     rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|(?:{_CONCLUDES})))"
     r"|(?<=;) (?=[#\[]?\w{1,16}\]? (?:because|since|for|as|due)\b)"
-    rf"|(?<=[,;]) (?=[\"'\[#]?(?:{_NOUN} )?[\w-]{{1,24}}[\"'\]]? ?[:=-] ?"
-    r"(?:yes|no|y|n|select|skip|not|don't|do not|reject|exclude|true|false)\b)",
+    rf"|(?<=[,;]) (?=[\"'\[#]?(?:{_NOUN} )?[\w-]{{1,24}}[\"'\]]? ?[:=(-] ?"
+    r"(?:yes|no|y|n|select|skip|not|don't|do not|reject|exclude|true|false|[01](?=[,;)\n]|$))\b)",
     re.IGNORECASE,
 )
 _BLOCK_TAG = re.compile(r"</?(?:ul|ol|li|br|p|div|tr|table)\b[^<>\n]{0,80}>", re.IGNORECASE)
@@ -232,3 +156,47 @@ _NUMERO = re.compile(r"\bno\. ?(?=\d)", re.IGNORECASE)
 def _break(text: str) -> str:
     """Start a new line where a new entry or a conclusion starts inside one."""
     return _NEW_LINE.sub("\n", "\n" + _NUMERO.sub("#", _STRUCK.sub(" ", _BLOCK_TAG.sub("\n", text))))
+
+
+_HEADED = re.compile(r"([\s*_#>-]*[^\W\d][^:\d\n]{0,80}:[*_\s]*)(?=\S)")
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$", re.MULTILINE)
+_QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"')
+_WORDED = re.compile(r"[^\W\d_]{2,}\W+\w")
+_SPOKEN_OF = re.compile(
+    r"(?<!\w)(?:and )?[#\[(*\"']{0,4}(\w{1,24})[\])*\"']{0,4} ?(?:: |- |(?:because|since|as|due|for|which)\b)",
+    re.IGNORECASE,
+)
+_NEXT = re.compile(r"[,;.] (?:and )?$|(?<=[,;]) ?and $")
+
+
+def read_lines(text: str, known: Known) -> list[str]:
+    """Return the lines of a reply in plain spelling, with its structured parts rewritten."""
+    spelt = _break(plain(json_lines(_FENCE.sub("", text), known)))
+    lines = [_unquoted(line.strip(), known) for line in spelt.split("\n")]
+    lines = [piece for line in lines for piece in _headed(line, known)]
+    return numbered_lines(table_lines(lines, known, _verdict), known)
+
+
+def _headed(line: str, known: Known) -> list[str]:
+    """Cut `Selected: [k7] A dull film, [m2] Never` into the heading and its entries."""
+    found = _HEADED.match(line)
+    if found is None:
+        return [line]
+    lead, entries = found[1].strip(), _entries(line[found.end() :], known)
+    offers = grade(lead) >= WEAK or is_heading(lead) or is_refused(lead)
+    return [lead, *entries] if offers and classify(entries[0], known).kind in ("pure", "entry") else [line]
+
+
+def _entries(rest: str, known: Known) -> list[str]:
+    """Cut `k7 because it is like m2, p4 because …` in front of each id of which something is said."""
+    said = [found for found in _SPOKEN_OF.finditer(rest) if known.word(found[1]) is not None]
+    if not said or re.search(r"\w", rest[: said[0].start()]):
+        return [rest]
+    cuts = [0, *(found.start() for found in said[1:] if _NEXT.search(rest[: found.start()][-6:])), len(rest)]
+    return [rest[start:end].removeprefix("and ") for start, end in pairwise(cuts)]
+
+
+def _unquoted(line: str, known: Known) -> str:
+    """Take the words out of quotes beside an id: they are the text of an instance."""
+    bare = _QUOTED.sub(lambda found: '""' if _WORDED.search(found[0]) else found[0], line)
+    return bare if bare != line and any(token.kind == "id" for token in scan(bare, known)) else line

@@ -18,11 +18,18 @@ _GLUE = re.compile(
 _COUNTED = re.compile(
     rf"[ -](?:most|best|more|of|other|different|diverse|selected|chosen|informative|additional|remaining|difficult"
     rf"|hardest|unlabell?ed|given|total|distinct|unique|out|such)\b"
+    r"|[ -](?:minutes?|mins?|hours?|seconds?|days?|weeks?|months?|years?|decades?|centur(?:y|ies)|stars?"
+    r"|percent|per cent|times|people|persons?|actors?|actress(?:es)?|characters?|viewers?|films?|movies?|scenes?"
+    r"|jokes?|laughs?|lines?|pages?|episodes?|sequels?|dollars?|euros?|pounds?|cents?|bucks|million|billion|thousand|hundred|degrees"
+    r"|miles|kilomet(?:er|re)s|km|kg|tokens?|letters?|pm|am|p\.m|a\.m|o'clock)\b"
     rf"|(?: (?!and\b|or\b|is\b|are\b|was\b|has\b|because\b|since\b|as\b|for\b)[a-z'-]{{1,20}}){{0,3}} (?:{_PLURAL})\b",
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"[\"')\]]*\s?(?:,|;|and\b|&)\s?(?:and )?[\"'#(\[]*\w*\d", re.IGNORECASE)
-_NUMBER = re.compile(r"\d{4}-\d\d-\d\d|\d+(?:\.\d+)+|\d{1,3}(?:,\d{3})+(?![\d])|\d+ ?/ ?(?:5|10|100)\b(?! ?/)")
+_NUMBER = re.compile(
+    r"\d{1,2}:[0-5]\d ?[ap]\.?m\b"
+    r"|\d{4}-\d\d-\d\d|\d+(?:\.\d+)+|\d{1,3}(?:,\d{3})+(?![\d])|\d+ ?/ ?(?:5|10|100)\b(?! ?/)"
+)
 _CONTRACTION = re.compile(r"'(?:m|s|t|d|ll|ve|re)\b", re.IGNORECASE)
 _REMARK = re.compile(r"[*'\"\]_]{0,4} ?\(")
 _SPACED_LIST = re.compile(r"\d, ")

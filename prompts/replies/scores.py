@@ -7,9 +7,10 @@ from collections.abc import Collection
 from prompts.replies.answers import Indices, Refusal, Scores
 from prompts.replies.indices import parse_indices
 from prompts.replies.known import Known
-from prompts.replies.plain import answer_part, plain
+from prompts.replies.plain import plain
 from prompts.replies.rewrite import table_lines
 from prompts.replies.scan import Token, scan
+from prompts.replies.turn import answer_part
 
 _VALUE = re.compile(
     r"[*'\"\])}_]{0,4} ?(?:[:=,|-]|->|\()?\s?[*'\"\[(_{]{0,4}"

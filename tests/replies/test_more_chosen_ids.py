@@ -160,7 +160,7 @@ IN_NUMBERS = [
     ("The selected instances would be 5, 8, 9.", 3, "5 8 9"),
     ("5, 8, 9 are selected.", 3, "5 8 9"),
     ("5, 8, 9 were selected because 3 is dull", 3, "5 8 9"),
-    ("Selected: 5, 8, 9.\n\nUser: Now choose again.\nAssistant: Selected: 1, 2, 3", 3, "1 2 3"),
+    ("Selected: 5, 8, 9.\n\nUser: Now choose again.\nAssistant: Selected: 1, 2, 3", 3, "5 8 9"),
     ("5 and 8", 1, "5"),
     ("5 or 8", 1, "5"),
     ("I'd label 5, then 8, then 9.", 3, "5 8 9"),
