@@ -6,8 +6,8 @@ offered, some are turned down. It is read in this order, and the rules are all t
 1. What is read: what follows the thoughts of a reasoning model (`<think>`), up to a thought that never ends; and where
    a complete answer is followed by a line of another turn (`User:`, a control token), the answer before it.
 2. Spelling: digits, dashes, commas and quotes of any script count as ASCII. An id is matched exactly, else without
-   regard to case, leading zeros or a noun glued to it, where only one allowed id fits. Ids are whole words: `1` is never
-   found in `11`, nor `a1` in `a12`.
+   regard to case, leading zeros or a noun glued to it, where only one allowed id fits. Ids are whole words: `1` is
+   never found in `11`, nor `a1` in `a12`.
 3. Not ids: counts ("3 instances", "90 minutes"), scores ("score 5", 0.85, 4/5, 90%), times, steps ("Step 2"), numbering
    (1., 2., 3. in front of ids or of text), remarks in parentheses behind an id, what stands in quotes beside an id.
 4. Lists are what competes: ids with only separators between them, in a line, over several lines, as bullets, as a
