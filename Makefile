@@ -5,7 +5,7 @@ VENV := .venv
 THRESHER := $(VENV)/bin/thresher
 READY := $(VENV)/.ready
 
-.PHONY: help setup engine demo serve test lint types check clean
+.PHONY: help setup engine demo serve stop test lint types check clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,11 @@ engine: $(READY)  ## install, fetch and start the LLM server (left running)
 demo: engine  ## run the main job on film sentences, beside the baselines
 	@$(THRESHER) demo
 
-serve: engine  ## start the service, with its pages and its HTTP operations
-	@$(THRESHER) serve
+serve: engine  ## start the service, with its pages and its HTTP operations (left running)
+	@$(THRESHER) service up
+
+stop: $(READY)  ## stop service and engine; what runs were at goes on with the next start
+	@$(THRESHER) service down; $(THRESHER) engine down
 
 test: $(READY)  ## lint, types, import rule, and all tests, on a real LLM server
 	@bash check.sh "$(VENV)"

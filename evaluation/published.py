@@ -1,6 +1,6 @@
 """The result that the README shows: kept as a record, so that its table and picture are made from it, never typed.
 
-`python -m evaluation.published demo/results/comparison.json` after `make demo` renews all three; a test compares them.
+`python -m evaluation.published demo/results/report.json` after `make demo` renews all three; a test compares them.
 """
 
 import re

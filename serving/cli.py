@@ -5,7 +5,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, keys, models, plan, roles, run, serve
+from serving.commands import engine, keys, models, plan, roles, run, serve, service
 
 INTERRUPTED = 130
 
@@ -24,6 +24,7 @@ app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
 app.command("generate")(roles.generate)
 app.command("serve")(serve.serve)
+app.add_typer(service.app, name="service")
 app.add_typer(keys.app, name="keys")
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")

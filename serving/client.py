@@ -100,6 +100,18 @@ class Client:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._calls.close()
 
+    def ready(self, timeout: float = 0.0, *, poll: float = 0.5) -> None:
+        """Returns when database and LLM answer. Raises Busy, with what is missing, after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                self._calls.send("GET", "/ready", repeatable=False)
+                return
+            except Busy:
+                if time.monotonic() + poll > end:
+                    raise
+                time.sleep(poll)
+
     def select(self, request: Asked) -> "Selected":
         """Which texts to label next. A mapping, or a `serving.roles.select.SelectRequest`."""
         from serving.roles.select import Selected
@@ -245,6 +257,18 @@ class RunCalls:
     def report(self, run: str) -> str:
         """The report, HTML."""
         return self._calls.send("GET", f"{_at(run)}/report").text
+
+    def figures(self, run: str) -> dict[str, Any]:
+        """The numbers of the report: the fields of an `evaluation.records.Comparison` or `RunSummary`."""
+        return self._calls.send("GET", f"{_at(run)}/report", params={"format": "json"}).json()
+
+    def record(self, run: str) -> dict[str, Any]:
+        """What was done, with what."""
+        return self._calls.send("GET", f"{_at(run)}/record").json()
+
+    def round(self, run: str, index: int) -> dict[str, Any]:
+        """What a round chose, and why. Raises NotThere while it has chosen nothing."""
+        return self._calls.send("GET", f"{_at(run)}/rounds/{index}").json()
 
     def _run(self, method: str, path: str, **given: Any) -> SeenRun:
         return SeenRun.model_validate_json(self._calls.send(method, path, **given).content)

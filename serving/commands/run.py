@@ -79,13 +79,32 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the data and the results.")] = Path("demo"),
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 3,
 ) -> None:
-    """Run the main job on 1,000 film sentences with 32 simulated human labels, beside the baselines."""
-    from serving.runs import demo as prepared
-    from serving.system.progress import Bars
+    """Run the main job on 1,000 film sentences with 32 simulated human labels, beside the baselines.
 
+    It goes through the service, which is started where none is up, and stays up.
+    """
+    from serving import settings
+    from serving.client import Client
+    from serving.runs import demo as shown
+    from serving.runs import wiring
+    from serving.service import background
+    from serving.service.keys import passing
+    from serving.system.progress import Bar, Bars
+
+    read = settings.load()
     with Bars() as bars:
-        wish = prepared.wish(_setting(bars), out, seeds)
-    carry_out(wish, out / "results")
+        setting = _setting(bars)
+        prepared = shown.prepare(setting, out, seeds)
+        wiring.encoder(setting)  # fetched here, where it is seen how far that is
+        found = background.up(read, bars.say, bars.beat)
+    with passing(wiring.open_store(read).engine, "demo") as key, Client(found.url, key) as client:
+        run = shown.begin(client, prepared)
+        typer.echo(f"run {run}: {found.url}/runs/{run}")
+        with Bar() as bar:
+            shown.Follower(client, run, bar.say, bar).follow()
+        report = shown.take_home(client, run, out / "results")
+    typer.echo(shown.told(report, out / "results"))
+    typer.echo(f"the run's page: {found.url}/runs/{run}")
 
 
 def carry_out(wish: "Wish", out: Path | None) -> None:

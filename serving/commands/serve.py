@@ -17,11 +17,13 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port; 0 takes any free one.")] = None,
     log_format: Annotated[str, typer.Option(help="text or json; a line a record, on standard error.")] = "",
+    background: Annotated[bool, typer.Option(hidden=True, help="Set by `thresher service up`.")] = False,
 ) -> None:
     """Serve HTTP until it is told to stop. Unfinished runs are continued."""
     from agent.errors import BadInput
     from serving import settings
     from serving.app import create_app
+    from serving.service import background as own
     from serving.service import logs
     from serving.service.guard import is_loopback
 
@@ -45,7 +47,8 @@ def serve(
     where = f"http://{shown}:{listening.getsockname()[1]}"
     typer.echo(f"serving at {where} (operations: {where}/docs); stop with Ctrl-C")
     logs.configure(chosen)
-    _run(app, listening)
+    with own.standing(chosen, where, own.log_file(chosen) if background else None):
+        _run(app, listening)
 
 
 def _run(app: "FastAPI", listening: socket.socket) -> None:

@@ -17,6 +17,7 @@ from serving.runs.job import Job
 from serving.runs.view import history, shown, shown_all
 from serving.service.desk import AtDesk
 from serving.service.guard import COOKIE, Calling, needs
+from serving.system.progress import in_words
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -171,4 +172,6 @@ def _page(name: str, status: int = 200, **given: Any) -> HTMLResponse:
 @cache
 def _templates() -> Environment:
     loader = PackageLoader("serving.pages")
-    return Environment(loader=loader, autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(loader=loader, autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True)
+    made.filters["in_words"] = in_words
+    return made

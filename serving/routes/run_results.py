@@ -6,10 +6,10 @@ import json
 import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path as Folder
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from serving import problem
@@ -32,6 +32,9 @@ EVENT: dict[str, Any] = {"type": "object", "properties": dict.fromkeys(("id", "e
 EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": EVENT}}}}
 MODEL: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/gzip": {"schema": {"type": "string", "format": "binary"}}}}
+}
+REPORT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {"schema": _TEXT}, "application/json": {"schema": {"type": "object"}}}}
 }
 LABELS: dict[int | str, dict[str, Any]] = {
     200: {"content": {media.split(";")[0]: {"schema": {"type": "string"}} for media in MEDIA.values()}}
@@ -117,10 +120,27 @@ def model(run: RunId, desk: AtDesk) -> StreamingResponse:
     return StreamingResponse(_packed(folder), media_type="application/gzip", headers=disposition)
 
 
-@router.get("/runs/{run}/report", summary="The report", dependencies=[needs("read")], response_class=HTMLResponse)
-def report(run: RunId, desk: AtDesk) -> HTMLResponse:
-    """Of a finished run: one page that needs nothing else."""
-    return HTMLResponse(_result(desk, run, "report.html").read_text(encoding="utf-8"))
+@router.get(
+    "/runs/{run}/report",
+    summary="The report",
+    dependencies=[needs("read")],
+    response_class=Response,
+    responses=REPORT,
+)
+def report(
+    run: RunId,
+    desk: AtDesk,
+    as_: Annotated[Literal["html", "json"], Query(alias="format", description="Of the answer.")] = "html",
+) -> Response:
+    """Of a finished run: one page that needs nothing else, or the numbers that it is drawn from."""
+    media = {"html": "text/html; charset=utf-8", "json": "application/json"}[as_]
+    return Response(_result(desk, run, f"report.{as_}").read_bytes(), media_type=media)
+
+
+@router.get("/runs/{run}/record", summary="The run record", dependencies=[needs("read")], response_class=JSONResponse)
+def record(run: RunId, desk: AtDesk) -> Response:
+    """Of a finished run: enough to see what was done, with what, and to do it again."""
+    return Response(_result(desk, run, "run.json").read_bytes(), media_type="application/json")
 
 
 def _result(desk: Desk, run: str, name: str) -> Folder:

@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from agent.errors import BadInput
+from evaluation.split import SplitReport
 from prompts.messages import Frozen
 from serving import problem
 from serving.problem import Refused
@@ -15,7 +16,7 @@ from serving.routes.annotate import TASK
 from serving.routes.plan import PlanRequest
 from serving.runs.job import People
 from serving.runs.store import OPEN, State, StoredRun
-from serving.runs.view import History, RunList, RunShown, history, shown, shown_all
+from serving.runs.view import History, RoundShown, RunList, RunShown, chosen, history, shown, shown_all
 from serving.runs.wishes import Wish
 from serving.service.commission import commission
 from serving.service.desk import AtDesk, Desk
@@ -40,6 +41,8 @@ class RunRequest(PlanRequest):
 
     name: str = Field(default="", max_length=200, description="Equal runs of other names are other runs.")
     asked: Asked = Field(default=Asked())
+    data_card: str = Field(default="", max_length=100, description="Of the known data set that the texts are from.")
+    split: SplitReport | None = Field(default=None, description="How pool and test set were made from it.")
 
 
 @router.post(
@@ -102,6 +105,8 @@ def wish_of(body: RunRequest, desk: Desk) -> Wish:
         reads=body.reads,
         title=body.name,
         people=None if simulated else queue,
+        data_card=body.data_card,
+        split=body.split,
     )
 
 
@@ -140,6 +145,12 @@ def get_run(
 def get_history(run: RunId, desk: AtDesk) -> History:
     """Rounds and learning curve of the user's own cell so far."""
     return history(desk.store, desk.store.get(run))
+
+
+@router.get("/runs/{run}/rounds/{index}", summary="What a round chose", dependencies=[needs("read")])
+def get_round(run: RunId, index: Annotated[int, Path(ge=0, le=1_000_000)], desk: AtDesk) -> RoundShown:
+    """The texts that a round of the user's own cell chose, in order, and why; 404 while it has chosen none."""
+    return chosen(desk.store, desk.store.get(run), index)
 
 
 @router.post("/runs/{run}/cancel", summary="Stop a run", dependencies=[needs("run")])

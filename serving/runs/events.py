@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, func, select
 
 from serving.database import reading
 from serving.runs.schema import events, runs
@@ -27,6 +27,21 @@ def append(connection: Connection, run: str, kind: str, data: dict[str, Any]) ->
     # Not the full lock: that would stop whoever writes a row that refers to the run.
     connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update(key_share=True))
     connection.execute(events.insert().values(run=run, kind=kind, data=json.dumps(data), created=now()))
+
+
+def replace(connection: Connection, run: str, kind: str, data: dict[str, Any]) -> None:
+    """Appends an event whose earlier ones of this kind say nothing any more, and takes those away."""
+    append(connection, run, kind, data)
+    newest = select(func.max(events.c.seq)).where(events.c.run == run, events.c.kind == kind).scalar_subquery()
+    connection.execute(delete(events).where(events.c.run == run, events.c.kind == kind, events.c.seq < newest))
+
+
+def latest(engine: Engine, run: str, kind: str) -> Event | None:
+    """The last event of a run of this kind."""
+    query = select(events).where(events.c.run == run, events.c.kind == kind).order_by(events.c.seq.desc()).limit(1)
+    with reading(engine) as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Event(row.seq, row.kind, json.loads(row.data), row.created)
 
 
 def after(engine: Engine, run: str, seq: int = 0, limit: int = 500) -> list[Event]:

@@ -19,7 +19,7 @@ from serving.runs.outputs import Record
 from serving.runs.worker import Worker, gold_of
 from serving.system import atomic
 
-FILES = ("labels.jsonl", "student", "report.html", "run.json")
+FILES = ("labels.jsonl", "student", "report.html", "report.json", "run.json")
 
 
 def leave(worker: Worker, record: Record, folder: Path) -> str:
@@ -33,11 +33,14 @@ def leave(worker: Worker, record: Record, folder: Path) -> str:
     outputs.write_student(folder / "student", outcome)
     report = report_of(worker, record, outcome)
     write_report(report, folder / "report.html")
-    if isinstance(report, Comparison):
-        atomic.write(folder / "comparison.json", report.model_dump_json())
+    atomic.write(folder / "report.json", report.model_dump_json())
     outputs.write_record(folder / "run.json", record)
-    said = f"{table(report)}\n\n{asides(report)}" if isinstance(report, Comparison) else told(report)
-    return f"\n{said}\n\n{folder}: {', '.join(FILES)}"
+    return f"\n{said(report)}\n\n{folder}: {', '.join(FILES)}"
+
+
+def said(report: Comparison | RunSummary) -> str:
+    """A report in the lines of a terminal."""
+    return f"{table(report)}\n\n{asides(report)}" if isinstance(report, Comparison) else told(report)
 
 
 def asides(report: Comparison) -> str:

@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from agent.domain import Batch
 from serving.runs.job import Cell, Job
+from serving.system.progress import in_words
 
 # Seconds that pieces of work take on two cores. Only their proportions matter: the clock soon corrects them all.
 _FIT = {"bert": 50.0, "svm": 0.5, "linear": 1.0}
@@ -18,6 +19,8 @@ _READ = 0.25
 _LIST = 4.0
 
 _SHOWN, _WIDE = 8, 100
+TELL = 2.0
+"""Seconds between two events that say how far a run is."""
 log = logging.getLogger(__name__)
 
 
@@ -82,10 +85,14 @@ class Screen:
     def doing(self, done: int, total: int, what: str) -> None:
         """Progress within a cell."""
         self._doing = f"{what} {done}/{total}"
-        self._bar.update(self._task, description=f"{self._done + 1}/{self._cells} {self._doing}", left=self.left())
+        self._bar.update(self._task, description=self.now(), left=self.left())
         if not self.console.is_terminal and self._clock() - self._last > 30:
             self._last = self._clock()
             self.say(f"  {self._doing} · {self.left()}")
+
+    def now(self) -> str:
+        """Which cell is being worked on, and what is done in it."""
+        return f"{min(self._done + 1, self._cells)}/{self._cells} {self._doing}"
 
     def finished(self, cell: Cell, seconds: float, line: str) -> None:
         """A cell is done."""
@@ -96,7 +103,10 @@ class Screen:
         if seconds < 0.05 * assumed:
             self._recalled += assumed  # read back from the journal: says nothing about speed
         self._bar.update(self._task, advance=assumed, left=self.left())
-        self.say(f"[{self._done}/{self._cells}] {line} · {seconds:.0f} s · {self.left()}")
+        self.say(self._ended(seconds, line))
+
+    def _ended(self, seconds: float, line: str) -> str:
+        return f"[{self._done}/{self._cells}] {line} · {seconds:.0f} s · {self.left()}"
 
     def batch(self, batch: Batch) -> None:
         """What was chosen, before anybody labels it: a few texts, and by whom."""
@@ -116,12 +126,15 @@ class Screen:
         self.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def left(self) -> str:
-        """Remaining time: what was assumed for the rest, scaled by how the clock compares so far."""
+        """Remaining time in words."""
+        return in_words(self.seconds_left())
+
+    def seconds_left(self) -> float:
+        """What was assumed for the rest, scaled by how the clock compares so far."""
         rest = sum(self._left.values())
         assumed = self._total - rest - self._recalled
         scale = (self._clock() - self._begun) / assumed if assumed > 0.02 * self._total else 1.0
-        minutes = rest * scale / 60
-        return f"about {minutes:.0f} min left" if minutes >= 1 else "less than a minute left"
+        return rest * scale
 
 
 class LogScreen(Screen):
@@ -135,3 +148,37 @@ class LogScreen(Screen):
 
     def say(self, line: str) -> None:
         log.info("%s", line.strip())
+
+
+class ToldScreen(LogScreen):
+    """The same as events of the run, for who follows it from elsewhere. They hold no texts either.
+
+    Args:
+        tell: takes the kind of an event, `cell` or `progress`, and its data.
+    """
+
+    def __init__(
+        self, job: Job, tell: Callable[[str, dict[str, Any]], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(job)
+        self._tell, self._clock = tell, clock
+        self._begun, self._told = clock(), float("-inf")
+
+    def doing(self, done: int, total: int, what: str) -> None:
+        super().doing(done, total, what)
+        if self._clock() - self._told >= TELL:
+            self._told = self._clock()
+            self._tell("progress", {"share": self._share(), "left": self.seconds_left(), "doing": self.now()})
+
+    def finished(self, cell: Cell, seconds: float, line: str) -> None:
+        before = self._done
+        super().finished(cell, seconds, line)
+        if self._done > before:
+            self._tell(
+                "cell", {"cell": cell.key(), "done": self._done, "of": self._cells, "said": self._ended(seconds, line)}
+            )
+
+    def _share(self) -> float:
+        """Of the time that all of it takes, as far as that is known."""
+        spent = self._clock() - self._begun
+        return spent / max(spent + self.seconds_left(), 1e-9)

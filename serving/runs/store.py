@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
 from serving.database import reading, writing
-from serving.runs.events import Event, after, append, now
+from serving.runs.events import Event, after, append, latest, now, replace
 from serving.runs.journal import StoredJournal, demand
 from serving.runs.schema import runs, steps
 from serving.system.owner import is_dead
@@ -137,9 +137,20 @@ class Store:
         """What happened behind `seq`, oldest first."""
         return tuple(after(self.engine, run, seq, limit))
 
-    def emit(self, run: str, kind: str, data: dict[str, Any]) -> None:
+    def tell(self, run: str, kind: str, data: dict[str, Any], fence: int | None = None) -> None:
+        """How a run is getting on. Of `progress` only the latest is kept: a run of weeks does not fill the table.
+
+        Raises LostLease where somebody else works on the run by now.
+        """
         with writing(self.engine) as connection:
-            append(connection, run, kind, data)
+            if fence is not None:
+                demand(connection, run, fence)
+            (replace if kind == "progress" else append)(connection, run, kind, data)
+
+    def told(self, run: str) -> dict[str, Any] | None:
+        """How far the run was when it last said so; None where it never did."""
+        found = latest(self.engine, run, "progress")
+        return None if found is None else found.data
 
     def recorded(self, run: str, start: str, end: str) -> dict[str, str]:
         """Values of the steps whose keys start and end so, as JSON."""

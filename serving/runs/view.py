@@ -5,11 +5,19 @@ from functools import lru_cache
 
 from pydantic import Field
 
-from agent.domain import Cost, Round
+from agent.domain import Batch, Cost, Pick, Round
 from evaluation.records import Point
 from prompts.messages import Frozen
 from serving.runs.job import Job
-from serving.runs.store import State, Store, StoredRun
+from serving.runs.store import NoRun, State, Store, StoredRun
+
+
+class Progress(Frozen):
+    """How far a run was when it last said so."""
+
+    share: float = Field(description="Of the time that it takes in all, as far as that is known; 0 to 1.")
+    left: float = Field(description="Seconds that are left, as far as that is known.")
+    doing: str
 
 
 class RunShown(Frozen):
@@ -30,6 +38,7 @@ class RunShown(Frozen):
     human_labels: int = Field(description="People's labels so far, in the user's own cell.")
     machine_labels: int
     cost: Cost = Field(description="Spent so far by the user's own cell.")
+    progress: Progress | None = Field(default=None, description="While it is being worked on; null in a list.")
 
 
 class RunList(Frozen):
@@ -44,8 +53,50 @@ class History(Frozen):
     points: tuple[Point, ...] = Field(description="The learning curve on the test set; empty where there is none.")
 
 
+class PickShown(Frozen):
+    """One text that was chosen, and why."""
+
+    example: str
+    text: str
+    text_b: str | None
+    origin: str = Field(description="`pool`, or `generated` for one that the LLM wrote.")
+    score: float | None
+    why: str = Field(description="What the chooser said.")
+    shown: int | None = Field(description="Position in the list that the LLM was shown, from 0.")
+    listed: int | None = Field(description="Length of that list.")
+    filled: bool = Field(description="Whether the fallback chose it because the LLM did not.")
+
+
+class RoundShown(Frozen):
+    """What one round chose."""
+
+    index: int
+    by: str
+    picks: tuple[PickShown, ...]
+    notes: dict[str, float] = Field(description="Counts of refused replies, unknown ids and the like.")
+
+
+def chosen(store: Store, run: StoredRun, index: int) -> RoundShown:
+    """The picks of a round of the user's own cell, in order. Raises NoRun where it has chosen none yet."""
+    key = f"{_job(run.job).main.key()}/{index}/query"
+    found = store.recorded(run.id, key, key).get(key)
+    if found is None:
+        raise NoRun(f"round {index} of run {run.id!r} has chosen nothing yet", "see /v1/runs/{run}/history")
+    batch = Batch.model_validate_json(found)
+    return RoundShown(index=index, by=batch.by, picks=tuple(map(_pick, batch.picks)), notes=batch.notes)
+
+
+def _pick(pick: Pick) -> PickShown:
+    example = pick.example
+    given = {name: getattr(pick, name) for name in ("score", "why", "shown", "listed", "filled")}
+    return PickShown(example=example.id, text=example.text, text_b=example.text_b, origin=example.origin, **given)
+
+
 def shown(store: Store, run: StoredRun) -> RunShown:
-    return shown_all(store, [run])[0]
+    """One run, with its progress while it is being worked on."""
+    found = shown_all(store, [run])[0]
+    told = store.told(run.id) if run.state == "running" else None
+    return found if told is None else found.model_copy(update={"progress": Progress.model_validate(told)})
 
 
 def shown_all(store: Store, found: Sequence[StoredRun]) -> tuple[RunShown, ...]:

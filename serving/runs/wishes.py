@@ -10,6 +10,7 @@ from agent.generate.filters import digest
 from agent.recipe import Recipe
 from agent.recipes import RECIPES
 from agent.students import Bert, LearnerSpec, TfidfSvm
+from evaluation.cards import card
 from evaluation.records import Arm, Role
 from evaluation.split import SplitReport
 from serving.connect import Served
@@ -81,6 +82,8 @@ def check(wish: Wish) -> None:
     if wish.paid_texts > n:
         raise BadInput(f"the budget of {wish.budget} labels is larger than the pool of {n} texts", "ask for less")
     _named(wish)
+    if wish.data_card:
+        card(wish.data_card)
     _reads(wish)
     _pairs(wish)
     if wish.compare and (wish.test is None or not wish.simulate):

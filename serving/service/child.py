@@ -3,18 +3,24 @@
 It may be killed at any moment: what it has recorded stands, and whoever claims the run next goes on from there.
 """
 
+import contextlib
 import ctypes
 import logging
 import os
 import signal
 import sys
 import threading
+from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-from agent.errors import ThresherError, Waiting
+from agent.errors import StoreError, ThresherError, Waiting
 from serving.runs.lease import Busy, Lease
 from serving.service.ending import BUSY, ENDED, FAILED, WAITING
 from serving.system.context import about
+
+if TYPE_CHECKING:
+    from serving.runs.store import Store
 
 log = logging.getLogger("serving.service.child")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
@@ -28,7 +34,7 @@ def main(name: str) -> int:
     from serving.connect import Setting
     from serving.llm.ledger import LedgeredChat
     from serving.runs import running
-    from serving.runs.screen import LogScreen
+    from serving.runs.screen import ToldScreen
     from serving.service import logs
     from serving.service.tally import Tally
 
@@ -39,8 +45,9 @@ def main(name: str) -> int:
         job, store, folder = running.recall(name, setting)
         with Lease(store, job.id) as lease:
             threading.Thread(target=_leave_when_lost, args=(lease,), daemon=True).start()
+            screen = ToldScreen(job, partial(_tell, store, job.id, lease.fence))
             try:
-                work = running.prepare(job, store, folder, setting, lease.fence, screen=LogScreen(job))
+                work = running.prepare(job, store, folder, setting, lease.fence, screen=screen)
             except ThresherError as error:  # such as an engine that is away: the supervisor tries again
                 store.mark(job.id, "queued", str(error), lease.fence)
                 raise
@@ -55,6 +62,12 @@ def main(name: str) -> int:
         log.error("the run stops: %s", logs.reason(error))
         return FAILED
     return ENDED
+
+
+def _tell(store: "Store", run: str, fence: int, kind: str, data: dict[str, Any]) -> None:
+    """A database that is away is noticed by the next step that is recorded; that one may wait for it."""
+    with contextlib.suppress(StoreError):
+        store.tell(run, kind, data, fence)
 
 
 def _die_with_parent() -> None:

@@ -12,7 +12,9 @@ from rich.progress import (
     DownloadColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
@@ -127,3 +129,56 @@ class Bars:
         rate = done / mib / max(now - begun, 1e-9) if now > begun else 0.0
         of = f"/{total / mib:.0f}" if total is not None else ""
         self.say(f"{stage}: {done / mib:.0f}{of} MiB, {rate:.1f} MiB/s, {now - begun:.0f} s")
+
+
+class Bar:
+    """How far one long piece of work is, from 0 to 1: a bar on a terminal, a line now and then elsewhere.
+
+    Use as a context manager.
+
+    Args:
+        every: seconds between two lines where the console is no terminal.
+    """
+
+    def __init__(
+        self, console: Console | None = None, every: float = 30.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.console = console or Console(stderr=True)
+        self._every, self._clock, self._told = every, clock, clock()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task("starting", total=1.0, left="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, share: float, left: float, doing: str) -> None:
+        """Args: share done, 0 to 1; seconds that are left; what is being done."""
+        self._bar.update(self._task, completed=share, description=escape(doing), left=in_words(left))
+        if not self.console.is_terminal and self._clock() - self._told >= self._every:
+            self._told = self._clock()
+            self.say(f"  {doing} · {in_words(left)}")
+
+    def say(self, line: str) -> None:
+        """One line of text, above the bar."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def in_words(seconds: float) -> str:
+    """Remaining time."""
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes >= 1 else "less than a minute left"

@@ -26,6 +26,14 @@
     if (timer) return;
     timer = setTimeout(() => { timer = null; if (!first) renew(); first = false; }, 300);
   };
-  for (const kind of ["state", "step"]) events.addEventListener(kind, told);
+  for (const kind of ["state", "step", "cell"]) events.addEventListener(kind, told);
+  events.addEventListener("progress", (event) => {
+    const bar = document.getElementById("progress");
+    if (!bar) { told(); return; }
+    const said = JSON.parse(event.data), minutes = Math.round(said.left / 60);
+    bar.value = said.share;
+    document.getElementById("doing").textContent = said.doing;
+    document.getElementById("left").textContent = minutes >= 1 ? `about ${minutes} min left` : "less than a minute left";
+  });
   events.onerror = () => { if (document.querySelector(".state.done, .state.failed, .state.cancelled")) events.close(); };
 })();

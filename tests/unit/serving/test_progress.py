@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from serving.system.progress import Bars
+from serving.system.progress import Bar, Bars, in_words
 
 
 def bars(clock: list[float], terminal: bool = False) -> tuple[Bars, io.StringIO]:
@@ -50,3 +50,19 @@ def test_on_a_terminal_it_draws_and_cleans_up() -> None:
         shown.say("a [line]")
     assert "barley.whl" in out.getvalue()
     assert "a [line]" in out.getvalue()
+
+
+def test_off_a_terminal_a_bar_is_a_line_now_and_then() -> None:
+    clock = [0.0]
+    out = io.StringIO()
+    with Bar(Console(file=out, width=200), every=10.0, clock=lambda: clock[0]) as bar:
+        for second in range(25):
+            clock[0] = float(second)
+            bar(second / 25, 125.0 - second, f"[{second}]")
+        bar.say("[done]")
+    assert out.getvalue().splitlines() == ["  [10] · about 2 min left", "  [20] · about 2 min left", "[done]"]
+
+
+def test_less_than_a_minute_is_said_so() -> None:
+    assert in_words(10) == "less than a minute left"
+    assert in_words(3600) == "about 60 min left"

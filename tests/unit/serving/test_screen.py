@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from serving.runs.screen import Screen, forecast
+from serving.runs.screen import Screen, ToldScreen, forecast
 from tests.support.toy_jobs import LINEAR, SVM, toy_job
 
 
@@ -100,3 +100,23 @@ def test_cells_of_another_process_cost_no_time_here() -> None:
     out = screen.console.file
     assert isinstance(out, StringIO)
     assert [line.split("]")[0] for line in out.getvalue().splitlines()] == ["[1/2", "[2/2"], "each cell is told once"
+
+
+def test_events_say_how_far_it_is_now_and_then_and_every_finished_cell() -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+    clock = [0.0]
+    job = toy_job("random", seeds=(0, 1), learners=(SVM,), reads=400)
+    screen = ToldScreen(job, lambda kind, data: told.append((kind, data)), lambda: clock[0])
+    for step in range(20):
+        clock[0] += 0.5
+        screen.doing(step, 20, "training")
+    assert [(kind, data["doing"]) for kind, data in told] == [
+        ("progress", f"1/2 training {step}/20") for step in (0, 4, 8, 12, 16)
+    ]
+    told.clear()
+    first, second = job.cells()
+    screen.finished(first, 10.0, "random, first")
+    screen.finished(first, 0.0, "read back")
+    screen.finished(second, 10.0, "random, second")
+    assert [data["done"] for _, data in told] == [1, 2]
+    assert str(told[0][1]["said"]).startswith("[1/2] random, first · 10 s")

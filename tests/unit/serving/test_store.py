@@ -233,3 +233,20 @@ def test_runs_are_listed_in_pages(store: Store) -> None:
     assert [run.id for run in store.list(state="running")] == ["films-1"]
     with pytest.raises(NoRun):
         store.list(after="nothing")
+
+
+def test_of_how_far_a_run_is_only_the_latest_is_kept(store: Store) -> None:
+    assert store.told("films-1") is None
+    fence = store.claim("films-1", "me", 60)
+    assert fence is not None
+    seen = [0]
+    for share in (0.1, 0.2, 0.3):
+        store.tell("films-1", "progress", {"share": share}, fence)
+        store.tell("films-1", "cell", {"said": f"{share}"}, fence)
+        seen.append(store.events("films-1")[-1].seq)
+    assert [event.data for event in store.events("films-1") if event.kind == "progress"] == [{"share": 0.3}]
+    assert sum(event.kind == "cell" for event in store.events("films-1")) == 3
+    assert seen == sorted(set(seen)), "a number is never used again: who follows misses nothing"
+    assert store.told("films-1") == {"share": 0.3}
+    with pytest.raises(LostLease):
+        store.tell("films-1", "progress", {"share": 0.4}, fence - 1)
