@@ -50,6 +50,7 @@ def configure(settings: Settings, out: TextIO | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(settings.log_level.upper() if name != "uvicorn" else logging.INFO)
+    logging.getLogger("uvicorn.error").setLevel(logging.NOTSET)  # a server of this process may have set its own
     logging.captureWarnings(True)
     sys.excepthook = _unforeseen
     threading.excepthook = lambda failed: _unforeseen(failed.exc_type, failed.exc_value, failed.exc_traceback)

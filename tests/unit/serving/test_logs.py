@@ -95,6 +95,7 @@ def test_an_exception_is_told_by_type_and_place(out: io.StringIO, tmp_path: Path
 
 
 def test_of_libraries_only_the_place_is_told(out: io.StringIO, tmp_path: Path) -> None:
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # as a server leaves it that was told to be quiet
     logs.configure(settings(tmp_path), out)
     logging.getLogger("asyncio").error("Task exception was never retrieved: %s", TEXT)
     logging.getLogger("httpx").info("POST %s", TEXT)
