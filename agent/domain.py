@@ -145,6 +145,8 @@ class Batch(Frozen):
     verdicts: tuple[Verdict, ...] = ()
     asked: tuple[str, ...] = ()
     """Digests of the LLM requests that choosing it was the first of its run to make."""
+    capped: str = ""
+    """The cap that left no room for choosing; empty where there was."""
     struck: tuple[Pick, ...] = ()
     """Picks that an expert took out before anybody labelled them, with his reason as `why`."""
 
@@ -210,6 +212,8 @@ class Round(Frozen):
     filled: int = 0
     accepted: int = 0
     """Generated texts that joined the pool."""
+    capped: str = ""
+    """The cap that ended the round early; what the round had begun is not in it."""
     rejected: int = 0
     """Generated texts that a filter turned down. Those that passed, but were more than wanted, count in neither."""
 

@@ -32,6 +32,10 @@ class StoreError(ThresherError):
     """A run record cannot be found, read or continued."""
 
 
+class CapReached(ThresherError):
+    """A cap leaves no room for what was to be asked: it was not sent. A run ends there with what it has."""
+
+
 class Waiting(ThresherError):
     """A run pauses here: `missing` examples wait for a person.
 

@@ -71,6 +71,7 @@ class ChatReply(Frozen):
 class ChatFailure(Frozen):
     """A question that got no usable answer, after all retries. The other questions of its batch are not affected."""
 
-    kind: Literal["connection", "busy", "server", "timeout", "malformed", "refused"]
+    kind: Literal["connection", "busy", "server", "timeout", "malformed", "refused", "capped"]
+    """`capped`: not sent, since a cap on what may be sent is reached."""
     message: str
     attempts: int = Field(default=1, ge=1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.annotate.human import Gold, Human, Simulated
 from agent.domain import Annotation, Batch, Cost, Round, Stop
-from agent.errors import BadInput
+from agent.errors import BadInput, CapReached
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.pool import Pool
 from agent.protocols import Bench, ChatModel, Experts, Fence, Floats, Journal, Query, Student, Weighted
@@ -28,6 +28,8 @@ class Labels(Frozen):
     cost: Cost = Cost()
     asked: tuple[str, ...] = ()
     """Digests of the requests that this step was the first of its run to make."""
+    capped: str = ""
+    """The cap that left no room for labelling; empty where there was."""
 
 
 Record = TypeVar("Record", Batch, Labels)
@@ -37,7 +39,10 @@ PEOPLE = (Human, Simulated, Gold)
 
 
 class Metered:
-    """A chat model that adds up what its replies cost when first asked, whoever paid then; a repeat is free."""
+    """A chat model that adds up what its replies cost when first asked, whoever paid then; a repeat is free.
+
+    Raises CapReached where a cap kept a question from being sent: half an answer would be another method's.
+    """
 
     def __init__(self, chat: ChatModel) -> None:
         self._chat, self._seen = chat, set[str]()
@@ -55,6 +60,9 @@ class Metered:
                 self._seen.add(key)
                 self._asked.append(key)
                 self._cost += reply.cost
+        for reply in replies:
+            if isinstance(reply, ChatFailure) and reply.kind == "capped":
+                raise CapReached(reply.message)
         return replies
 
     def take(self) -> tuple[Cost, tuple[str, ...]]:
@@ -96,7 +104,10 @@ class Lab:
         missing = _missing(ask, step.query.needs)
         if missing:
             raise BadInput(f"the strategy {step.query.name!r} of round {index} needs {missing}", "reorder the recipe")
-        batch = step.query.query(ask)
+        try:
+            batch = step.query.query(ask)
+        except CapReached as cap:
+            batch = Batch(picks=(), by=step.query.name, capped=_said(cap, index))
         cost, asked = self._spent()
         return batch.model_copy(update={"cost": cost, "asked": asked})
 
@@ -124,14 +135,19 @@ class Lab:
         bench = replace(self.bench, round=index, left=self._left(pool), suggested=suggested)
         standing = {id_: a.id for id_, a in known.items()}
         labels: list[Annotation] = []
-        for a in step.annotate.annotate(batch, bench):
+        capped = batch.capped
+        try:
+            given = () if capped else step.annotate.annotate(batch, bench)
+        except CapReached as cap:
+            given, capped = (), _said(cap, index)
+        for a in given:
             labels.append(a.model_copy(update={"supersedes": standing.get(a.example)}))
             standing[a.example] = a.id
         people = sum((a.cost for a in labels if a.cost.human_labels), Cost())
         if people.human_labels > bench.left:
             raise BadInput(f"round {index} asked people for {people.human_labels} labels, {bench.left} were left")
         cost, asked = self._spent()
-        return Labels(annotations=tuple(labels), cost=people + cost, asked=asked)
+        return Labels(annotations=tuple(labels), cost=people + cost, asked=asked, capped=capped)
 
     def note(self, record: Record) -> Record:
         """Knows what a recorded step asked, so that a resumed run counts each request once as well."""
@@ -159,7 +175,9 @@ class Lab:
         return final
 
     def terminate(self, history: Sequence[Round], pool: Pool) -> Stop | None:
-        """Line 3. Beside the recipe's rule, a run ends where nothing is left to choose."""
+        """Line 3. Beside the recipe's rule, a run ends at its caps, and where nothing is left to choose."""
+        if (stop := self._capped(history[-1], pool)) is not None:
+            return stop
         if (stop := self.spec.recipe.stop.check(history)) is not None:
             return stop
         last, repeats = history[-1], len(history) >= len(self.spec.recipe.steps)
@@ -170,6 +188,15 @@ class Lab:
         if not len(pool.askable(again=step.again)):
             return Stop(rule="pool", reason="every text of the pool is labelled", numbers={"pool": float(len(pool))})
         return self._spent_up(step, pool)
+
+    def _capped(self, last: Round, pool: Pool) -> Stop | None:
+        if last.capped:
+            return Stop(rule="cap", reason=last.capped)
+        cap, minutes = self.spec.minutes, pool.human_seconds() / 60
+        if cap is None or minutes < cap:
+            return None
+        numbers = {"human_minutes": minutes, "cap": cap}
+        return Stop(rule="cap", reason=f"people have given {minutes:.1f} minutes of {cap:g}", numbers=numbers)
 
     def _spent_up(self, step: Step, pool: Pool) -> Stop | None:
         if not isinstance(step.annotate, PEOPLE) or self._payable(step, pool):
@@ -200,6 +227,7 @@ class Lab:
             filled=sum(pick.filled for pick in batch.picks),
             accepted=accepted,
             rejected=rejected,
+            capped=labels.capped,
         )
 
     def _ask(self, step: Step, pool: Pool, student: Student | None, index: int) -> Query:
@@ -244,6 +272,13 @@ class Lab:
 
     def _spent(self) -> tuple[Cost, tuple[str, ...]]:
         return (Cost(), ()) if self.meter is None else self.meter.take()
+
+
+def _said(cap: CapReached, index: int) -> str:
+    """Before anything is labelled there is nothing to end with: the cap is then an error."""
+    if index == 0:
+        raise cap
+    return cap.what
 
 
 def _missing(ask: Query, needs: frozenset[str]) -> str:

@@ -122,6 +122,10 @@ class Pool:
             return np.asarray([soft[name] for name in names], dtype=np.float64)
         return np.asarray([float(name == answer.label) for name in names], dtype=np.float64)
 
+    def human_seconds(self) -> float:
+        """Time of people so far."""
+        return sum(a.cost.human_seconds for a in self.annotations)
+
     def human_labels(self) -> int:
         """People's labels so far, counted from what each one cost, so that none escapes the budget."""
         return sum(a.cost.human_labels for a in self.annotations)

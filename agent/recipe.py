@@ -73,6 +73,8 @@ class RunSpec(Frozen):
     """Order of the pool, seed batch, folds, training: every random choice derives from it."""
     budget: int = Field(ge=0)
     """People's labels, wherever they are used."""
+    minutes: float | None = Field(default=None, ge=0)
+    """People's minutes; None: any."""
     llm: WeightsUsed | None = None
     encoder: WeightsUsed | None = None
     prompts: tuple[str, ...] = ()

@@ -91,10 +91,15 @@ def _gold(bench: Bench) -> Mapping[str, str]:
 def _asked(
     examples: Sequence[Example], bench: Bench, answers: Mapping[str, Response], use: str
 ) -> tuple[Annotation, ...]:
-    """The annotations of each example that was asked for, and of the corrections that came with their answers."""
+    """The annotations of each example that was asked for, and of the corrections that came with their answers.
+
+    An example that nobody answers any more, since people's time was up, gets none and stays where it is.
+    """
     asked = {e.id: f"{bench.round}/{use}/{e.id}" for e in examples}
     late = {id_: f"{bench.round}/correction/{id_}" for id_ in answers if id_ not in asked}
-    return tuple(a for id_, name in (asked | late).items() for a in annotations(name, id_, answers[id_]))
+    return tuple(
+        a for id_, name in (asked | late).items() if id_ in answers for a in annotations(name, id_, answers[id_])
+    )
 
 
 def annotations(name: str, example: str, said: Response) -> Iterator[Annotation]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serving.commands.run import Capped, caps
+
 if TYPE_CHECKING:
     from serving.runs.plan import Forecast, Range
 
@@ -22,6 +24,7 @@ def plan(
     reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",
+    cap: Capped = None,
     json: Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")] = False,
 ) -> None:
     """Forecast a run: LLM requests, tokens, time, people's labels and minutes, with the assumptions."""
@@ -47,8 +50,9 @@ def plan(
         students=tuple(student or ["bert"]),
         simulate=simulate,
         reads=reads,
+        caps=caps(cap),
     )
-    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load())
+    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load(), caps(cap))
     typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
 
 
@@ -71,6 +75,8 @@ def told(found: "Forecast") -> list[str]:
             for r in found.rounds
         ),
     ]
+    if found.exceeds:
+        said += ["", "would stop at:", *(f"- {line}" for line in found.exceeds)]
     return [*said, "", "assumed:", *(f"- {line}" for line in found.assumptions)]
 
 

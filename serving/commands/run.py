@@ -7,12 +7,36 @@ import typer
 
 if TYPE_CHECKING:
     from serving.connect import Setting
-    from serving.runs.job import Job
+    from serving.runs.job import Caps, Job
     from serving.runs.store import Store
     from serving.runs.wishes import Wish
     from serving.system.progress import Bars
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/ID where none is named.")]
+
+Capped = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="WHAT=MOST",
+        help="Never exceeded: requests, tokens or seconds of the LLM, human_labels, human_minutes; may be repeated.",
+    ),
+]
+
+
+def caps(given: list[str] | None) -> "Caps":
+    """Raises BadInput where one is none that is known, or no number."""
+    from pydantic import ValidationError
+
+    from agent.errors import BadInput
+    from serving.runs.job import Caps
+
+    named = {name: most for name, _, most in (each.partition("=") for each in given or ())}
+    try:
+        return Caps.model_validate(named)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        what = f"--cap {name}={named[name]} is no cap"
+        raise BadInput(what, f"known: {', '.join(Caps.model_fields)}, each with a number") from None
 
 
 def run(
@@ -27,6 +51,7 @@ def run(
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
     student: Annotated[list[str] | None, typer.Option(help="bert or svm; several for a comparison.")] = None,
     reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
+    cap: Capped = None,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",
     out: Out = None,
@@ -52,6 +77,7 @@ def run(
         simulate=simulate,
         noise=noise,
         reads=reads,
+        caps=caps(cap),
     )
     carry_out(wish, out)
 

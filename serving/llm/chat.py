@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import JsonValue, SecretStr
 
-from agent.errors import BadInput, EngineError
+from agent.errors import BadInput, CapReached, EngineError
 from agent.exchange import ChatFailure, ChatReply, ChatRequest, Reading
 from serving.llm.breaker import Breaker
 from serving.llm.faults import Fault, Faulty, fault_of
 from serving.llm.label_reads import TOP, distinct_texts, read_ids, read_texts
 from serving.llm.label_tokens import LabelTokens
-from serving.llm.meter import CapReached, Meter, Reservation
+from serving.llm.meter import Meter, Reservation
 from serving.llm.occupancy import Occupancy
 from serving.llm.replicas import Replicas
 from serving.llm.retry import Retry
@@ -80,7 +80,7 @@ class LangChainChat:
     ) -> None:
         self._name = model
         self._honours = honours
-        self._width = concurrency
+        self._width, self._timeout = concurrency, timeout
         self._slots = threading.BoundedSemaphore(concurrency)
         self._extra = dict(extra_body or {})
         self.meter = meter or Meter()
@@ -181,10 +181,12 @@ class LangChainChat:
         tokens = self._first_tokens(replica, request)
         parameters = parameters_of(request, tokens, self._honours, self._extra)
         try:
-            with self._slots, self.meter.sending(request, again) as reservation:
+            with self._slots, self.meter.sending(request, again, self._occupancy.busy) as reservation:
+                if reservation.patience is not None:
+                    parameters["timeout"] = min(self._timeout, reservation.patience)
                 return self._exchange(replica, request, parameters, tokens, reservation)
         except CapReached as error:
-            raise Faulty(Fault("refused", str(error))) from error
+            raise Faulty(Fault("capped", str(error))) from error
 
     def _exchange(
         self,
@@ -196,6 +198,7 @@ class LangChainChat:
     ) -> ChatReply:
         try:
             with self._occupancy.sharing() as share:
+                reservation.share = share
                 message = _invoke(replica.model, request, parameters)
         except Exception as error:
             fault = fault_of(error)

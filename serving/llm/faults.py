@@ -13,7 +13,7 @@ import httpx
 
 from agent.errors import ThresherError
 
-Kind = Literal["connection", "busy", "server", "timeout", "malformed", "refused"]
+Kind = Literal["connection", "busy", "server", "timeout", "malformed", "refused", "capped"]
 
 # By class name, because the client library is built on `httpx` in some versions and on its twin `httpx2` in others.
 # The first row that names a class of the exception's family decides, so the special stands before the general.

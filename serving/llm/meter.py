@@ -2,15 +2,16 @@
 
 import threading
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pydantic import Field
 
-from agent.errors import ThresherError
+from agent.errors import CapReached
 from agent.exchange import ChatReply, ChatRequest, Cost
 from prompts.messages import Frozen
+from serving.llm.occupancy import Share
 
 MASSES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 """Upper bounds of the classes that label masses are counted in."""
@@ -25,6 +26,25 @@ class Cap(Frozen):
     """HTTP requests, retries among them."""
     tokens: int | None = Field(default=None, ge=0)
     """Prompt tokens and generated tokens together."""
+    seconds: float | None = Field(default=None, ge=0)
+    """In which at least one request is under way."""
+
+
+@dataclass(frozen=True)
+class Used:
+    """What counts against a cap so far."""
+
+    requests: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+Book = Callable[[Used], None]
+"""Writes down what is added to the use, before it is sent; negative where a reservation is given back."""
+
+
+def unbooked(_used: Used) -> None:
+    """Nobody has to know it after this process."""
 
 
 class Spent(Frozen):
@@ -47,16 +67,16 @@ class Spent(Frozen):
     """Answers whose server did not say how many tokens they took; `paid` counts the upper bound for them."""
 
 
-class CapReached(ThresherError):
-    """A request was not sent, because the cap on requests or tokens leaves no room for it."""
-
-
 @dataclass
 class Reservation:
     """Room held for one request under the cap. `used` is what it took in the end; None: not known, so all of it."""
 
     tokens: int
     used: int | None = None
+    share: Share | None = None
+    """Of the time in which it was under way."""
+    patience: float | None = None
+    """Seconds after which the cap on seconds would be passed; None where there is none."""
 
 
 def prompt_bound(request: ChatRequest) -> int:
@@ -66,13 +86,18 @@ def prompt_bound(request: ChatRequest) -> int:
 
 
 class Meter:
-    """Counts for all threads of a process. One meter is shared by the chat adapter and the ledger before it."""
+    """Counts for all threads of a process. One meter is shared by the chat adapter and the ledger before it.
 
-    def __init__(self, cap: Cap | None = None) -> None:
-        self._cap = cap or Cap()
+    Args:
+        used: what counts against the cap already, from earlier processes of the same run.
+        book: told what is added, before it is sent.
+    """
+
+    def __init__(self, cap: Cap | None = None, used: Used | None = None, book: Book = unbooked) -> None:
+        self._cap, self._before, self._book = cap or Cap(), used or Used(), book
         self._changed = threading.Condition()
         self._reserved: list[Reservation] = []
-        self._charged = 0
+        self._charged = self._before.tokens
         self._counts: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
         self._paid = Cost()
@@ -93,10 +118,15 @@ class Meter:
             )
 
     @contextmanager
-    def sending(self, request: ChatRequest, retry: bool = False) -> Generator[Reservation]:
+    def sending(
+        self, request: ChatRequest, retry: bool = False, busy: Callable[[], float] = lambda: 0.0
+    ) -> Generator[Reservation]:
         """Holds room for one HTTP request while it is under way, and counts it.
 
         Near the cap it waits for the requests under way, which mostly give back a part of what they had reserved.
+
+        Args:
+            busy: seconds of this process in which a request was under way.
 
         Raises:
             CapReached: there is no room; nothing was counted.
@@ -106,16 +136,21 @@ class Meter:
         with self._changed:
             while self._held_back(tokens):
                 self._changed.wait()
+            reservation.patience = self._patience(busy())
             self._reserved.append(reservation)
             self._counts["requests"] += 1
             self._counts["retries"] += retry
+        self._book(Used(requests=1, tokens=tokens))
         try:
             yield reservation
         finally:
+            used = tokens if reservation.used is None else reservation.used
             with self._changed:
                 self._reserved = [other for other in self._reserved if other is not reservation]
-                self._charged += tokens if reservation.used is None else reservation.used
+                self._charged += used
                 self._changed.notify_all()
+            seconds = reservation.share.seconds if reservation.share else 0.0
+            self._book(Used(tokens=used - tokens, seconds=seconds))
 
     def paid(self, cost: Cost, metered: bool = True) -> None:
         with self._changed:
@@ -145,7 +180,7 @@ class Meter:
     def _held_back(self, tokens: int) -> bool:
         """True where only requests under way stand in the way."""
         cap = self._cap
-        if cap.requests is not None and self._counts["requests"] >= cap.requests:
+        if cap.requests is not None and self._before.requests + self._counts["requests"] >= cap.requests:
             raise CapReached(f"the cap of {cap.requests} requests to the LLM is reached", "raise it, or ask for less")
         if cap.tokens is None:
             return False
@@ -153,3 +188,13 @@ class Meter:
             what = f"the cap of {cap.tokens} tokens leaves no room for up to {tokens} more ({self._charged} are used)"
             raise CapReached(what, "raise it, or ask for less")
         return self._charged + sum(other.tokens for other in self._reserved) + tokens > cap.tokens
+
+    def _patience(self, busy: float) -> float | None:
+        """Seconds that the cap on them leaves."""
+        if self._cap.seconds is None:
+            return None
+        left = self._cap.seconds - self._before.seconds - busy
+        if left <= 0:
+            what = f"the cap of {self._cap.seconds:g} seconds of the LLM is reached"
+            raise CapReached(what, "raise it, or ask for less")
+        return left

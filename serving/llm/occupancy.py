@@ -24,6 +24,13 @@ class Occupancy:
         self._clock, self._lock = clock, threading.Lock()
         self._active: list[Share] = []
         self._last = 0.0
+        self._busy = 0.0
+
+    def busy(self) -> float:
+        """Seconds so far in which at least one request was under way."""
+        with self._lock:
+            self._settle()
+            return self._busy
 
     @contextmanager
     def sharing(self) -> Generator[Share]:
@@ -41,6 +48,7 @@ class Occupancy:
 
     def _settle(self) -> None:
         now = self._clock()
+        self._busy += now - self._last if self._active else 0.0
         for share in self._active:
             share.seconds += (now - self._last) / len(self._active)
         self._last = now

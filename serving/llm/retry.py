@@ -36,6 +36,7 @@ class Policies(Frozen):
     timeout: Policy = Policy(again=2, first=1.0, longest=5.0)
     malformed: Policy = Policy(again=4, first=0.2, longest=2.0)
     refused: Policy = Policy(again=0, first=0.0, longest=0.0)
+    capped: Policy = Policy(again=0, first=0.0, longest=0.0)
 
 
 class _Attempt(Exception):

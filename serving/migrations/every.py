@@ -2,7 +2,7 @@
 
 from serving.database import metadata
 from serving.llm.ledger import calls
-from serving.runs import data_tables, review_tables, schema
+from serving.runs import data_tables, review_tables, schema, spending
 from serving.service import idempotency, keys, tally
 
-__all__ = ["calls", "data_tables", "idempotency", "keys", "metadata", "review_tables", "schema", "tally"]
+__all__ = ["calls", "data_tables", "idempotency", "keys", "metadata", "review_tables", "schema", "spending", "tally"]

@@ -13,7 +13,8 @@ from serving import problem
 from serving.problem import Refused
 from serving.routes.annotate import TASK
 from serving.routes.means import AtThreads
-from serving.runs.plan import Forecast, Limits
+from serving.runs.job import Caps
+from serving.runs.plan import Forecast
 from serving.runs.planning import planned
 from serving.runs.wishes import Wish
 from serving.service.desk import AtDesk, Desk
@@ -36,7 +37,7 @@ class PlanRequest(Frozen):
     students: tuple[str, ...] = Field(default=("bert",), min_length=1, max_length=2)
     reads: int = Field(default=600, ge=0, le=100_000, description="Texts that the LLM labels.")
     people: Literal["queue", "simulated"] = Field(default="queue", description="Who answers.")
-    caps: Limits = Field(default=Limits(), description="Named where the run may reach them.")
+    caps: Caps = Field(default=Caps(), description="What the run may never exceed; a forecast names those in reach.")
 
 
 @router.post("/plan", dependencies=[needs("read")], summary="Forecast a run")

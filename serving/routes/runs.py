@@ -7,7 +7,6 @@ from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from agent.errors import BadInput
 from evaluation.split import SplitReport
 from prompts.messages import Frozen
 from serving import problem
@@ -84,10 +83,6 @@ async def begin(
 
 def wish_of(body: RunRequest, desk: Desk) -> Wish:
     """A request in the words of the command line."""
-    kept_to = body.caps.model_dump(exclude_none=True)
-    if kept_to:
-        what = f"a run cannot keep to caps yet ({', '.join(kept_to)})"
-        raise BadInput(what, "see what it takes with POST /v1/plan; `budget` is a hard cap on people's labels")
     simulated, asked = body.people == "simulated", body.asked
     queue = People(kind="queue", overlap=asked.overlap, blind=asked.blind_share, experts=asked.experts)
     return Wish(
@@ -107,6 +102,7 @@ def wish_of(body: RunRequest, desk: Desk) -> Wish:
         people=None if simulated else queue,
         data_card=body.data_card,
         split=body.split,
+        caps=body.caps,
     )
 
 

@@ -30,6 +30,25 @@ class People(Frozen):
     """Queue: whether people look over the LLM's picks before they are labelled."""
 
 
+class Caps(Frozen):
+    """What a run may never exceed, over all its cells; it ends cleanly there. None is no cap."""
+
+    requests: int | None = Field(default=None, ge=0)
+    """To the LLM, retries among them."""
+    tokens: int | None = Field(default=None, ge=0)
+    """Read and written."""
+    seconds: float | None = Field(default=None, ge=0)
+    """In which the LLM works on at least one request."""
+    human_labels: int | None = Field(default=None, ge=0)
+    """Of people; where it is below the budget, it is the budget."""
+    human_minutes: float | None = Field(default=None, ge=0)
+    """Of people, as measured while they label. No text is handed out after that."""
+
+    @property
+    def of_llm(self) -> bool:
+        return (self.requests, self.tokens, self.seconds) != (None, None, None)
+
+
 class JobArm(Frozen):
     """One recipe of the job, and how reports call it."""
 
@@ -66,6 +85,7 @@ class Job(Frozen):
     split: SplitReport | None = None
     """How pool and test part were made from it."""
     budget: int = Field(ge=0)
+    caps: Caps = Caps()
     reads: int = Field(default=600, ge=0)
     """Texts that the LLM labels."""
     test_reads: int = Field(default=300, ge=0)
@@ -110,6 +130,7 @@ class Job(Frozen):
             data=f"{self.data}:{self.test}",
             seed=cell.seed,
             budget=self.budget,
+            minutes=self.caps.human_minutes,
             llm=self.llm,
             encoder=self.encoder,
             prompts=self.prompts,

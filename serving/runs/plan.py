@@ -12,7 +12,7 @@ from pydantic import Field
 from agent.domain import Round
 from agent.generate.filters import words
 from prompts.messages import Frozen
-from serving.runs.job import Cell, Job
+from serving.runs.job import Caps, Cell, Job
 from serving.runs.rates import Rates
 from serving.runs.rehearse import Manner, PretendedLlm, part, rehearsed, zero_shot
 from serving.runs.tables import Table
@@ -59,16 +59,6 @@ class Forecast(Frozen):
     exceeds: tuple[str, ...] = Field(default=(), description="Caps that the run may reach; it would stop there.")
 
 
-class Limits(Frozen):
-    """Caps of a run, as far as a forecast can be held against them; None is no cap."""
-
-    requests: int | None = Field(default=None, ge=0)
-    tokens: int | None = Field(default=None, ge=0)
-    seconds: float | None = Field(default=None, ge=0)
-    human_labels: int | None = Field(default=None, ge=0)
-    human_minutes: float | None = Field(default=None, ge=0)
-
-
 @dataclass(frozen=True)
 class _Tally:
     """What some requests come to."""
@@ -100,7 +90,7 @@ class _Rehearsal:
     labels: tuple[int, ...]
 
 
-def forecast(job: Job, table: Table, test: Table | None, rates: Rates, limits: Limits | None = None) -> Forecast:
+def forecast(job: Job, table: Table, test: Table | None, rates: Rates, caps: Caps | None = None) -> Forecast:
     """What `job` over `table` will take. Neither an LLM nor an encoder is needed."""
     found = _rehearse(job, part(job, table), test)
     tallies = (found.low, found.expected, found.high)
@@ -124,7 +114,7 @@ def forecast(job: Job, table: Table, test: Table | None, rates: Rates, limits: L
         rounds=tuple(_planned(job, each) for each in found.rounds),
         assumptions=(*_assumptions(job, table, pace), *(rates.source if found.high.requests else ())),
     )
-    return plan.model_copy(update={"exceeds": _exceeded(plan, limits or Limits())})
+    return plan.model_copy(update={"exceeds": _exceeded(plan, caps or Caps())})
 
 
 def _rehearse(job: Job, table: Table, test: Table | None) -> _Rehearsal:
@@ -230,14 +220,14 @@ def _assumptions(job: Job, table: Table, pace: Sequence[float]) -> tuple[str, ..
     )
 
 
-def _exceeded(plan: Forecast, limits: Limits) -> tuple[str, ...]:
+def _exceeded(plan: Forecast, caps: Caps) -> tuple[str, ...]:
     tokens = plan.prompt_tokens.high + plan.generated_tokens.high
     against = (
-        ("requests", plan.llm_requests.high, limits.requests),
-        ("tokens", tokens, limits.tokens),
-        ("seconds of the engine", plan.llm_seconds.high, limits.seconds),
-        ("human labels", plan.human_labels.high, limits.human_labels),
-        ("human minutes", plan.human_minutes.high, limits.human_minutes),
+        ("requests", plan.llm_requests.high, caps.requests),
+        ("tokens", tokens, caps.tokens),
+        ("seconds of the engine", plan.llm_seconds.high, caps.seconds),
+        ("human labels", plan.human_labels.high, caps.human_labels),
+        ("human minutes", plan.human_minutes.high, caps.human_minutes),
     )
     return tuple(
         f"{what}: up to {high:,.0f}, capped at {cap:,.0f}"

@@ -105,13 +105,22 @@ class Queue:
         self.engine, self.seconds, self.clock = engine, lease, clock
 
     def put(
-        self, run: str, index: int, asks: Sequence[Ask], names: Sequence[str], *, overlap: int = 1, blind: float = 0.2
+        self,
+        run: str,
+        index: int,
+        asks: Sequence[Ask],
+        names: Sequence[str],
+        *,
+        overlap: int = 1,
+        blind: float = 0.2,
+        most: float | None = None,
     ) -> None:
         """Asks `overlap` people for a label of each text, in round `index`; asking the same again changes nothing.
 
         Args:
             names: the labels of the task.
             blind: share of texts whose suggestion is hidden, 0 to 1.
+            most: seconds of people, over all rounds of the run, at which nothing more is handed out; None: any.
 
         Raises:
             StoreError: the round has asked for other texts.
@@ -121,7 +130,7 @@ class Queue:
         try:
             with writing(self.engine) as connection:
                 place = {"run": run, "round": index, "kind": "labels", "created": stamp(self.clock())}
-                begin(connection, place | {"total": len(asks) * overlap, "blind": blind}, names)
+                begin(connection, place | {"total": len(asks) * overlap, "blind": blind, "most": most}, names)
                 _fill(connection, run, index, asks, overlap)
         except IntegrityError:
             with reading(self.engine) as connection:
@@ -192,10 +201,15 @@ class Queue:
         if copy is not None:
             return self.give(connection, copy, who, _chosen(connection, copy))
         state = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
-        if state is None or state in OVER:
+        if state is None or state in OVER or self._spent_up(connection, run):
             return None
         found = next((row for query in self._free(run, who) if (row := connection.execute(query).first())), None)
         return None if found is None else self.give(connection, found, who)
+
+    def _spent_up(self, connection: Connection, run: str) -> bool:
+        capped = select(rounds).where(rounds.c.run == run, rounds.c.most.is_not(None)).limit(1)
+        asked = connection.execute(capped).first()
+        return asked is not None and time_is_up(connection, asked)
 
     def _free(self, run: str, who: str) -> list[Select[Any]]:
         """Where to look, in this order: leases that ran out, open texts, texts that the person has skipped."""
@@ -227,6 +241,14 @@ def held(connection: Connection, token: str) -> Any:
         return None
     lock(connection, run)
     return connection.execute(select(copies).where(copies.c.id == int(number)).with_for_update()).one()
+
+
+def time_is_up(connection: Connection, asked: Any) -> bool:
+    """Whether people have given the run all the time that they may, as its round `asked` says."""
+    if asked.most is None:
+        return False
+    given = select(func.coalesce(func.sum(answers.c.seconds), 0.0)).where(answers.c.run == asked.run)
+    return bool(connection.execute(given).scalar_one() >= asked.most)
 
 
 def put_off(connection: Connection, review: int, who: str, now: float) -> None:

@@ -34,9 +34,10 @@ rounds = Table(
     Column("done", Integer, nullable=False),
     Column("closed", Boolean, nullable=False),
     Column("created", String(32), nullable=False),
+    Column("most", Float),
 )
 """One round of questions. `done` of `total` copies (or picks) are answered, counted where they change; `closed` means
-that the run has read them."""
+that the run has read them. `most` is the seconds of people, over all rounds of the run, at which it asks no more."""
 
 reviews = Table(
     "reviews",
@@ -59,7 +60,7 @@ copies = Table(
     Column("round", Integer, nullable=False),
     Column("slot", Integer, nullable=False),
     Column("position", Integer, nullable=False),
-    Column("state", String(4), nullable=False),  # open | held | done
+    Column("state", String(4), nullable=False),  # open | held | done | gone
     Column("who", String(WHO)),
     Column("token", String(64)),
     Column("leased", Float),

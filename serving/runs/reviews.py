@@ -15,7 +15,7 @@ from agent.errors import BadInput, ThresherError
 from evaluation.agreement import Rating
 from serving.database import reading, writing
 from serving.runs.events import append
-from serving.runs.review_queue import LEASE, Ask, Choice, Clock, Item, Names, Queue, held, hidden, stamp
+from serving.runs.review_queue import LEASE, Ask, Choice, Clock, Item, Names, Queue, held, hidden, stamp, time_is_up
 from serving.runs.review_tables import answers, copies, lock, reviews, rounds
 from serving.runs.store import waiting_over
 
@@ -134,7 +134,7 @@ class Reviews(Queue):
         """
         with writing(self.engine) as connection:
             asked = [row for row in lock(connection, run) if row.round == index and row.kind == "labels"]
-            if asked and asked[0].done < asked[0].total:
+            if asked and asked[0].done < asked[0].total and not _end(connection, asked[0]):
                 return None
             here = and_(rounds.c.run == run, rounds.c.round == index, rounds.c.kind == "labels")
             connection.execute(rounds.update().where(here).values(closed=True))
@@ -174,7 +174,7 @@ class Reviews(Queue):
     def missing(self, run: str, index: int) -> tuple[str, ...]:
         """Ids of the examples of a round that are not answered in full, in order."""
         query = select(reviews.c.example, reviews.c.position).join(copies, copies.c.review == reviews.c.id)
-        where = reviews.c.run == run, reviews.c.round == index, copies.c.state != "done"
+        where = reviews.c.run == run, reviews.c.round == index, copies.c.state.in_(("open", "held"))
         with reading(self.engine) as connection:
             return tuple(
                 row.example for row in connection.execute(query.where(*where).distinct().order_by(reviews.c.position))
@@ -205,7 +205,7 @@ class Reviews(Queue):
         if copy.state == "held":
             connection.execute(rounds.update().where(place).values(done=asked.done + 1))
             append(connection, copy.run, "label", {"round": copy.round, "done": asked.done + 1, "total": asked.total})
-            if asked.done + 1 == asked.total:
+            if asked.done + 1 == asked.total or _end(connection, asked):
                 self._over(connection, copy.run)
 
 
@@ -244,6 +244,20 @@ def _supersede(connection: Connection, copy: Any, row: dict[str, Any]) -> None:
         state = "superseded" if each.state == "stands" else each.state
         values = {"superseded_by": made[0], "state": state}
         connection.execute(answers.update().where(answers.c.id == each.id).values(values))
+
+
+def _end(connection: Connection, asked: Any) -> bool:
+    """Ends a round where people's time is spent, and takes back what nobody has begun; False where there is time left.
+
+    Who looks at a text at that moment may still answer it, so that nobody's work is thrown away; the run does not wait.
+    """
+    if not time_is_up(connection, asked):
+        return False
+    here = and_(copies.c.run == asked.run, copies.c.round == asked.round)
+    connection.execute(copies.update().where(here, copies.c.state == "open").values(state="gone"))
+    place = and_(rounds.c.run == asked.run, rounds.c.round == asked.round, rounds.c.kind == "labels")
+    connection.execute(rounds.update().where(place).values(total=rounds.c.done))
+    return True
 
 
 def _ask(connection: Connection, review: int) -> Ask:

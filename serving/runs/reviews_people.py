@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from agent.annotate.human import NOTHING
 from agent.annotate.votes import settled
 from agent.domain import Annotation, Example, Pick
-from agent.errors import Waiting
+from agent.errors import CapReached, Waiting
 from agent.protocols import Response
 from serving.runs.picks import Picks
 from serving.runs.review_queue import Ask, Suggestion
@@ -25,18 +25,26 @@ class QueuePeople:
     """People that answer for each text."""
     blind: float = 0.2
     """Share of texts whose suggestion is hidden."""
+    most: float | None = None
+    """Seconds of people that the run may take in all; None: any."""
 
     def answers(
         self, examples: Sequence[Example], index: int, suggested: Mapping[str, Annotation] = NOTHING
     ) -> dict[str, Response]:
-        """By example id. Raises Waiting until enough people have answered for each."""
+        """By example id. Raises Waiting until enough people have answered for each, or their time is up.
+
+        Raises CapReached where it was up before anybody answered.
+        """
         asks = [_ask(e, suggested.get(e.id)) for e in examples]
-        self.reviews.put(self.run, index, asks, self.names, overlap=self.overlap, blind=self.blind)
+        self.reviews.put(self.run, index, asks, self.names, overlap=self.overlap, blind=self.blind, most=self.most)
         found = self.reviews.answered(self.run, index)
         if found is None:
             missing = self.reviews.missing(self.run, index)
             raise Waiting(missing, f"label them on the page /runs/{self.run}/review")
-        return by_example(found)
+        said = by_example(found)
+        if examples and not said:
+            raise CapReached(f"people have given the {(self.most or 0.0) / 60:g} minutes that they may")
+        return said
 
 
 @dataclass(frozen=True)

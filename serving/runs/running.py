@@ -102,7 +102,7 @@ def prepare(
         journal=lambda prefix: store.journal(job.id, prefix, fence),
         students=inputs / "students",
         screen=screen,
-        chat=None if served is None else wiring.chat(settings, served, store, told),
+        chat=None if served is None else wiring.chat(settings, served, store, told, wiring.capped(job, store)),
         embed=embed,
         checkpoint=encoder.path,
         people=_people(job, store, folder),
@@ -118,7 +118,9 @@ def _people(job: Job, store: Store, folder: Path) -> Answering | None:
             return FilePeople(folder, job.task)
         case "queue":
             who = job.people
-            return QueuePeople(Reviews(store.engine), job.id, job.task.names, who.overlap, who.blind)
+            minutes = job.caps.human_minutes
+            most = None if minutes is None else 60 * minutes
+            return QueuePeople(Reviews(store.engine), job.id, job.task.names, who.overlap, who.blind, most)
         case "simulated":
             return None
 

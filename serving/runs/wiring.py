@@ -11,9 +11,11 @@ from serving.database import open_database
 from serving.llm import identity
 from serving.llm.chat import LangChainChat
 from serving.llm.ledger import Ledger, LedgeredChat
-from serving.llm.meter import Meter
+from serving.llm.meter import Cap, Meter
 from serving.llm.probe import demand_reads
 from serving.models.resolve import Loaded
+from serving.runs.job import Job
+from serving.runs.spending import Spending
 from serving.runs.store import Store
 from serving.settings import Settings
 
@@ -29,10 +31,14 @@ def connect(setting: Setting) -> Served:
 
 
 def chat(
-    settings: Settings, served: Served, store: Store, progress: Callable[[int, int], None] | None = None
+    settings: Settings,
+    served: Served,
+    store: Store,
+    progress: Callable[[int, int], None] | None = None,
+    meter: Meter | None = None,
 ) -> LedgeredChat:
     """The connected LLM behind the ledger."""
-    meter = Meter()
+    meter = meter or Meter()
     inner = LangChainChat(
         served.urls,
         served.model,
@@ -44,6 +50,16 @@ def chat(
     server = None if served.hash else served.urls[0]
     whose = identity.Served(model=served.model, weights=served.hash, dtype=served.dtype, server=server)
     return LedgeredChat(inner, Ledger(store.engine), whose, wire=inner.wire, meter=meter, progress=progress)
+
+
+def capped(job: Job, store: Store) -> Meter:
+    """What counts the requests of a run, and keeps to its caps over all processes that work on it."""
+    caps = job.caps
+    if not caps.of_llm:
+        return Meter()
+    account = Spending(store.engine, job.id)
+    cap = Cap(requests=caps.requests, tokens=caps.tokens, seconds=caps.seconds)
+    return Meter(cap, account.used(), account.book)
 
 
 def encoder(setting: Setting) -> tuple[Loaded, Embedder]:

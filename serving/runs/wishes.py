@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent.domain import Task
 from agent.errors import BadInput
@@ -17,7 +17,7 @@ from serving.connect import Served
 from serving.models.resolve import Loaded
 from serving.roles.fingerprints import fingerprints
 from serving.runs import outputs, wiring
-from serving.runs.job import Job, JobArm, People
+from serving.runs.job import Caps, Job, JobArm, People
 from serving.runs.tables import Table
 
 LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "svm": TfidfSvm()}
@@ -53,6 +53,7 @@ class Wish:
     title: str = ""
     own: Recipe | None = None
     """Instead of the ready recipe that `recipe` names."""
+    caps: Caps = field(default_factory=Caps)
     people: People | None = None
     """Who answers, where it is neither a simulation nor a file."""
 
@@ -71,9 +72,14 @@ class Wish:
         return tuple(name for name, _, _ in COMPARED) if self.compare else (self.recipe,)
 
     @property
+    def most_labels(self) -> int:
+        """The budget, or the cap where that is less."""
+        return self.budget if self.caps.human_labels is None else min(self.budget, self.caps.human_labels)
+
+    @property
     def paid_texts(self) -> int:
         """How many texts the budget pays for, where several people answer for each."""
-        return self.budget // (self.people.overlap if self.people else 1)
+        return self.most_labels // (self.people.overlap if self.people else 1)
 
 
 def check(wish: Wish) -> None:
@@ -82,6 +88,7 @@ def check(wish: Wish) -> None:
     if wish.paid_texts > n:
         raise BadInput(f"the budget of {wish.budget} labels is larger than the pool of {n} texts", "ask for less")
     _named(wish)
+    _caps(wish)
     if wish.data_card:
         card(wish.data_card)
     _reads(wish)
@@ -141,6 +148,14 @@ def _pairs(wish: Wish) -> None:
         raise BadInput(what, "take a recipe without generation, such as random-and-machine")
 
 
+def _caps(wish: Wish) -> None:
+    if wish.most_labels < 1:
+        raise BadInput(f"a cap of {wish.caps.human_labels} labels of people leaves nothing to spend", "allow 1 or more")
+    if wish.caps.human_minutes is not None and wish.people is None and not wish.simulate:
+        what = "nobody measures how long people take to fill in a file, so that no cap on minutes can be kept"
+        raise BadInput(what, "let people label in the browser (make serve), or cap their labels")
+
+
 def _reads(wish: Wish) -> None:
     """Where the LLM labels, some of its labels have to be left after people had their turn at the least sure ones."""
     named = set(wish.ready)
@@ -181,7 +196,8 @@ def plan(wish: Wish, served: Served | None, encoder: Loaded | None) -> Job:
         test=wish.test.digest if wish.test else "",
         data_card=wish.data_card,
         split=wish.split,
-        budget=wish.budget,
+        budget=wish.most_labels,
+        caps=wish.caps,
         reads=wish.reads,
         test_reads=wish.test_reads if wish.compare else 0,
         arms=arms,

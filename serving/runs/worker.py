@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from agent.annotate import Llm
 from agent.annotate.human import SimulatedPeople
 from agent.domain import Cost
+from agent.errors import CapReached
 from agent.exchange import ChatReply
 from agent.generate.filters import digest
-from agent.lab import Lab
+from agent.lab import Lab, Metered
 from agent.loop import Outcome, learn
 from agent.pool import Pool
 from agent.protocols import Bench, ChatModel, Embedder, Experts, Fence, Floats, Student
@@ -56,14 +57,27 @@ class Worker:
     def run(self, cells: Sequence[Cell] | None = None) -> tuple[CellRecord, ...]:
         """The records of these cells; where none are named, of all and of the LLM itself. Known ones are read back."""
         if cells is not None:
-            return tuple(self._recorded(cell) for cell in cells)
+            return tuple(record for cell in cells if (record := self._whole(cell)) is not None)
         return (*self.run(self.job.cells()), *self.zero_shot())
+
+    def _whole(self, cell: Cell) -> CellRecord | None:
+        """A cell's record; None where a cap ended one that was only there to be compared with."""
+        try:
+            record = self._recorded(cell)
+        except CapReached:
+            if cell == self.job.main:
+                raise
+            return None
+        return record if cell == self.job.main or not (record.stop or "").startswith("cap:") else None
 
     def zero_shot(self) -> tuple[CellRecord, ...]:
         """The LLM's own row of a comparison; empty where there is no LLM or no test set."""
         if self.test is None or self.chat is None or not self.job.test_reads:
             return ()
-        return (self.journal("zero-shot/").step("cell", CellRecord, self._zero_shot),)
+        try:
+            return (self.journal("zero-shot/").step("cell", CellRecord, self._zero_shot),)
+        except CapReached:
+            return ()
 
     def _recorded(self, cell: Cell) -> CellRecord:
         begun = time.monotonic()
@@ -126,7 +140,7 @@ class Worker:
         rows = range(min(self.job.test_reads, len(self.test.columns)))
         pool = shuffled(self.job, self.table, self.job.seeds[0])
         annotator = Llm()
-        said = annotator.read(self.test.columns.take(rows), self.chat, self._bench(pool, self.job.seeds[0]))
+        said = annotator.read(self.test.columns.take(rows), Metered(self.chat), self._bench(pool, self.job.seeds[0]))
         p = said.raw if said.calibrated is None else said.calibrated
         full = np.full((len(self.test.columns), p.shape[1]), np.nan)
         full[: len(p)] = p

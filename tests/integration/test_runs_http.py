@@ -84,7 +84,7 @@ def test_a_run_is_begun_followed_to_its_end_and_taken_home(llm: FakeOpenAI, tmp_
                 elif name == "event":
                     told[-1] = (told[-1][0], value)
         assert [seq for seq, _ in told] == sorted({seq for seq, _ in told})
-        assert {kind for _, kind in told} == {"state", "step"}
+        assert {kind for _, kind in told} >= {"state", "step", "cell"}
         again = httpx.get(f"{server.url}/v1/runs/{run}/events", headers={"Last-Event-ID": str(told[-2][0])}, timeout=30)
         assert again.text.count("event:") == 1
 
@@ -172,7 +172,7 @@ def test_a_run_over_data_that_do_not_fit_is_refused_in_one_line(llm: FakeOpenAI,
             "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'"),
             "leak": ({"test": body["data"]}, "stand in"),
             "people": ({"students": ["svm", "bert"]}, "would each ask people"),
-            "caps": ({"caps": {"tokens": 100}}, "a run cannot keep to caps yet (tokens)"),
+            "caps": ({"caps": {"human_labels": 0}}, "a cap of 0 labels of people leaves nothing to spend"),
         }
         for fields, expected in wrong.values():
             answer = begun(server, {**body, **fields})
@@ -180,6 +180,31 @@ def test_a_run_over_data_that_do_not_fit_is_refused_in_one_line(llm: FakeOpenAI,
             assert expected in answer.json()["detail"]
         assert begun(server, {**body, "data": "0" * 64}).status_code == 404
         assert httpx.get(f"{server.url}/v1/runs").json()["items"] == []
+
+
+@pytest.mark.parametrize("cap", [{"requests": 90}, {"tokens": 6000}], ids=lambda cap: next(iter(cap)))
+def test_a_cap_on_the_llm_is_never_exceeded_also_by_a_killed_run(
+    llm: FakeOpenAI, tmp_path: Path, cap: dict[str, int]
+) -> None:
+    """Counted by the LLM's own server; the run ends cleanly with what it has."""
+    llm.latency = 0.05
+    with Server(tmp_path / "home", llm.url) as server:
+        body = {**uploaded(server, tmp_path / "in"), "people": "simulated", "reads": 60, "budget": 16, "caps": cap}
+        run = begun(server, body).json()["id"]
+        while len(asked(llm.bodies)) < 30:
+            time.sleep(0.02)
+        server.kill()
+        server.start()
+        done = over(server, run)
+        assert done["state"] == "done", done
+        assert done["why"].startswith("cap: the cap of"), done
+        labels = httpx.get(f"{server.url}/v1/runs/{run}/labels").text.splitlines()
+        assert labels
+        assert httpx.get(f"{server.url}/v1/runs/{run}/model").status_code == 200
+    sent = asked(llm.bodies)
+    assert len(sent) <= cap.get("requests", len(sent))
+    used = sum(llm.chat(each)["usage"]["total_tokens"] for each in sent)
+    assert 0 < used <= cap.get("tokens", used)
 
 
 def test_people_label_over_http_until_the_run_ends(llm: FakeOpenAI, tmp_path: Path) -> None:

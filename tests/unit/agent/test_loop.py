@@ -1,12 +1,19 @@
 """Algorithm 1 over a journal: killed anywhere, it ends in the same record; its counts always add up."""
 
+from collections.abc import Sequence
+
 import pytest
 from pydantic import TypeAdapter
 
 from agent.domain import Batch
+from agent.errors import CapReached
+from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.journal import MemoryJournal
 from agent.loop import learn
+from agent.query import Random
+from agent.recipe import Recipe, Step
 from agent.recipes import RECIPES
+from agent.stopping import Budget
 from agent.students import FrozenLinear
 from tests.support.toy_runs import Fragile, Killed, Remembering, toy_lab, toy_pool, toy_run
 
@@ -166,3 +173,57 @@ def test_the_budget_ends_a_run_whose_rule_would_not() -> None:
     assert outcome.stop.rule == "budget"
     assert [len(batch.picks) for batch in outcome.batches] == [7, 3]
     assert outcome.pool.human_labels() == 10
+
+
+class Capped(Remembering):
+    """Answers so many questions, and then none."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def complete(self, requests: Sequence[ChatRequest]) -> list[ChatReply | ChatFailure]:
+        return [self._counted(request) for request in requests]
+
+    def _counted(self, request: ChatRequest) -> ChatReply | ChatFailure:
+        if request.model_dump_json() not in self.known:
+            if not self.left:
+                return ChatFailure(kind="capped", message="the cap of the test is reached")
+            self.left -= 1
+        return super().complete([request])[0]
+
+
+def test_at_a_cap_a_run_ends_with_what_it_has() -> None:
+    """Whichever question it was that was not sent; and a second pass over the journal ends alike."""
+    pool, gold = toy_pool(N)
+    ends: set[int] = set()
+    for most in (6, 30, 60, 90, 2000):
+        journal = MemoryJournal()
+        lab = toy_lab(AGENT, pool, gold, BUDGET, Capped(most))
+        outcome = learn(lab.spec, pool, lab, journal)
+        again = toy_lab(AGENT, pool, gold, BUDGET, Capped(0))
+        assert learn(again.spec, pool, again, journal).history == outcome.history
+        ends.add(len(outcome.history))
+        if outcome.stop.rule == "cap":
+            assert outcome.history[-1].capped == outcome.stop.reason == "the cap of the test is reached"
+            assert outcome.history[-1].human_labels == outcome.history[-2].human_labels
+            assert len(outcome.pool.labelled())
+    assert ends == {2, 4, 5}, "in the second round, in the fourth, and not at all"
+
+
+def test_a_cap_before_anything_is_labelled_is_an_error() -> None:
+    pool, gold = toy_pool(N)
+    lab = toy_lab(AGENT, pool, gold, BUDGET, Capped(0))
+    with pytest.raises(CapReached, match="cap of the test"):
+        learn(lab.spec, pool, lab, MemoryJournal())
+
+
+def test_people_give_no_more_minutes_than_they_may() -> None:
+    """Simulated people take eight seconds a label."""
+    pool, gold = toy_pool(N)
+    recipe = Recipe(name="slow", steps=(Step(query=Random(), size=2),), stop=Budget(labels=40), learner=LEARNER)
+    lab = toy_lab(recipe, pool, gold, 40)
+    lab.spec = lab.spec.model_copy(update={"minutes": 1.0})
+    outcome = learn(lab.spec, pool, lab, MemoryJournal())
+    assert outcome.stop.rule == "cap"
+    assert outcome.history[-1].human_labels == 8, "64 seconds"

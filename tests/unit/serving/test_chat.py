@@ -353,7 +353,7 @@ def test_past_the_cap_nothing_is_sent(connect: Connect) -> None:
     refused = [outcome for outcome in outcomes if isinstance(outcome, ChatFailure)]
     assert len(wire.bodies) == 3
     assert len(refused) == 7
-    assert all(failure.kind == "refused" and "cap of 3 requests" in failure.message for failure in refused)
+    assert all(failure.kind == "capped" and "cap of 3 requests" in failure.message for failure in refused)
 
 
 def test_no_more_than_the_bound_is_under_way_over_all_threads() -> None:

@@ -4,9 +4,11 @@ import threading
 
 import pytest
 
+from agent.errors import CapReached
 from agent.exchange import ChatReply, ChatRequest, Cost
 from prompts.messages import Message
-from serving.llm.meter import Cap, CapReached, Meter, prompt_bound
+from serving.llm.meter import Cap, Meter, Used, prompt_bound
+from serving.llm.occupancy import Share
 
 
 def request(text: str = "hello", max_tokens: int = 10) -> ChatRequest:
@@ -95,3 +97,27 @@ def test_a_request_that_fails_gives_its_room_back() -> None:
         fail()
     spend(meter, 1)
     assert meter.spent().requests == 2
+
+
+def test_what_earlier_processes_used_counts_and_all_is_booked_before_it_is_sent() -> None:
+    bound = prompt_bound(request()) + 10
+    booked: list[Used] = []
+    meter = Meter(Cap(requests=3, tokens=10 * bound), Used(requests=2, tokens=bound, seconds=1.0), booked.append)
+    with meter.sending(request()) as reservation:
+        assert booked == [Used(requests=1, tokens=bound)]
+        reservation.used = 7
+        reservation.share = Share(seconds=0.5)
+    assert booked[1:] == [Used(tokens=7 - bound, seconds=0.5)]
+    with pytest.raises(CapReached, match="cap of 3 requests"):
+        spend(meter, 1)
+    assert len(booked) == 2, "what is not sent is not booked"
+
+
+def test_seconds_are_capped_and_a_request_gets_no_more_of_them_than_are_left() -> None:
+    meter = Meter(Cap(seconds=10.0), Used(seconds=4.0))
+    with meter.sending(request(), busy=lambda: 5.0) as reservation:
+        assert reservation.patience == 1.0
+    with pytest.raises(CapReached, match="cap of 10 seconds"), meter.sending(request(), busy=lambda: 6.0):
+        pass
+    with Meter().sending(request(), busy=lambda: 1e9) as reservation:
+        assert reservation.patience is None

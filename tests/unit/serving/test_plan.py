@@ -14,8 +14,8 @@ from agent.students import TfidfSvm
 from prompts.messages import Message
 from serving.database import open_database
 from serving.llm.ledger import Claim, Ledger
-from serving.runs.job import Job
-from serving.runs.plan import Forecast, Limits, forecast
+from serving.runs.job import Caps, Job
+from serving.runs.plan import Forecast, forecast
 from serving.runs.rates import FEWEST, assumed, measured
 from serving.runs.rehearse import PretendedLlm, rehearsed
 from serving.system.owner import new_owner
@@ -101,7 +101,7 @@ def test_a_large_pool_is_rehearsed_in_part(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_caps_that_the_run_may_reach_are_named() -> None:
     job = toy_job("agent", people="file")
-    plan = forecast(job, toy_table(48), None, ASSUMED, Limits(requests=5, human_labels=8, tokens=10**9))
+    plan = forecast(job, toy_table(48), None, ASSUMED, Caps(requests=5, human_labels=8, tokens=10**9))
     assert [line.split(":")[0] for line in plan.exceeds] == ["requests"]
     assert "capped at 5" in plan.exceeds[0]
 

@@ -6,12 +6,14 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Engine, select
 
-from agent.errors import BadInput, StoreError
+from agent.domain import Example
+from agent.errors import BadInput, CapReached, StoreError
 from serving.database import open_database, reading
 from serving.runs.late import with_late
 from serving.runs.review_queue import hidden
 from serving.runs.review_tables import answers
 from serving.runs.reviews import Given, Lost, Reviews
+from serving.runs.reviews_people import QueuePeople
 from serving.runs.store import Store
 from tests.support.review_toys import (
     BAD,
@@ -389,3 +391,36 @@ def test_an_export_holds_a_majority_with_each_answer(engine: Engine, clock: Cloc
     (row,) = with_late([], reviews, RUN)
     assert (row["label"], row["by"]) == ("rainy", "human:majority of 3")
     assert [e["by"] for e in row["history"]] == ["human:ann", "human:bob", "human:eve", "human:majority of 3"]
+
+
+# people's time is capped
+
+
+def test_when_peoples_time_is_up_nothing_more_is_handed_out_and_the_run_goes_on(engine: Engine, clock: Clock) -> None:
+    reviews = queue(engine, clock, 5, most=10.0)
+    for who, seconds in (("ann", 4.0), ("ann", 4.0)):
+        token, _ = leased(reviews, who)
+        clock.turn(seconds)
+        reviews.answer(token, SUNNY, seconds)
+    assert reviews.answered(RUN, 0) is None
+    held, _ = leased(reviews, "bob")
+    token, _ = leased(reviews, "ann")
+    clock.turn(5.0)
+    assert reviews.answer(token, SUNNY, 5.0).complete
+    assert state(engine) == "queued"
+    assert reviews.lease(RUN, "eve") is None
+    assert [given.example for given in reviews.answered(RUN, 0) or []] == ["x0", "x1", "x3"]
+    reviews.answer(held, RAINY, 5.0)
+    assert [given.example for given in reviews.late(RUN)] == ["x2"], "nobody's work is thrown away"
+
+
+def test_a_run_whose_peoples_time_is_up_asks_in_vain(engine: Engine, clock: Clock) -> None:
+    reviews = queue(engine, clock, 1, most=3.0)
+    token, _ = leased(reviews, "ann")
+    clock.turn(5.0)
+    reviews.answer(token, SUNNY, 5.0)
+    people = QueuePeople(reviews, RUN, NAMES, most=3.0)
+    first, second = Example(id="x0", text="text 0"), Example(id="y0", text="text")
+    assert set(people.answers([first], 0)) == {"x0"}
+    with pytest.raises(CapReached, match=r"0\.05 minutes"):
+        people.answers([second], 1)
