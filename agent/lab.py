@@ -11,7 +11,7 @@ import numpy as np
 
 from agent.annotate.human import Gold, Human, Simulated
 from agent.domain import Annotation, Batch, Cost, Round, Stop
-from agent.errors import BadInput, CapReached
+from agent.errors import BadInput, CapReached, Unanswered
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.pool import Pool
 from agent.protocols import Bench, ChatModel, Experts, Fence, Floats, Journal, Query, Student, Weighted
@@ -41,7 +41,9 @@ PEOPLE = (Human, Simulated, Gold)
 class Metered:
     """A chat model that adds up what its replies cost when first asked, whoever paid then; a repeat is free.
 
-    Raises CapReached where a cap kept a question from being sent: half an answer would be another method's.
+    Raises Unanswered where a question got no answer since the server was away, and CapReached where a cap kept one from
+    being sent. No label comes of such a step: what labels are must not depend on an outage, and the questions that were
+    answered are free when the step is done again.
     """
 
     def __init__(self, chat: ChatModel) -> None:
@@ -60,9 +62,13 @@ class Metered:
                 self._seen.add(key)
                 self._asked.append(key)
                 self._cost += reply.cost
-        for reply in replies:
-            if isinstance(reply, ChatFailure) and reply.kind == "capped":
-                raise CapReached(reply.message)
+        failures = [reply for reply in replies if isinstance(reply, ChatFailure)]
+        if capped := [failure for failure in failures if failure.kind == "capped"]:
+            raise CapReached(capped[0].message)
+        if away := [failure for failure in failures if failure.passing]:
+            what = f"{len(away)} of {len(replies)} questions to the LLM got no answer, the first: {away[0].message}"
+            hint = "check the LLM server (thresher engine status), then resume; answers so far are kept"
+            raise Unanswered(what, hint)
         return replies
 
     def take(self) -> tuple[Cost, tuple[str, ...]]:

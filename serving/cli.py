@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` answers at once."""
 
+import logging
 import sys
 
 import typer
@@ -32,6 +33,7 @@ app.add_typer(models.app, name="models")
 
 def main() -> None:
     """Exit codes: 0 done, 2 something the user can mend, 3 people have to answer first, 130 interrupted."""
+    logging.getLogger().addHandler(logging.NullHandler())  # errors are one line; the service sets up its own log
     try:
         app()
     except Waiting as waiting:

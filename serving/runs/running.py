@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from agent.errors import BadInput, StoreError, ThresherError, Waiting
+from agent.errors import BadInput, StoreError, ThresherError, Unanswered, Waiting
 from agent.protocols import Columns
 from agent.protocols import People as Answering
 from evaluation.records import Cell as CellRecord
@@ -125,8 +125,11 @@ def _people(job: Job, store: Store, folder: Path) -> Answering | None:
             return None
 
 
-def execute(work: Work) -> str:
+def execute(work: Work, *, patient: bool = False) -> str:
     """Does what is not done yet and leaves the results in the folder; returns what to tell the user.
+
+    Args:
+        patient: a run whose LLM is away is queued again, instead of failed: somebody takes it up later.
 
     Raises Waiting where people have to answer first.
     """
@@ -140,6 +143,9 @@ def execute(work: Work) -> str:
         onward = f", then: thresher resume {job.id}" if job.people.kind == "file" else ""
         raise Waiting(waiting.missing, f"{waiting.hint}{onward}") from waiting
     except LostLease:
+        raise
+    except Unanswered as error:
+        work.store.mark(job.id, "queued" if patient else "failed", str(error), work.fence)
         raise
     except ThresherError as error:
         work.store.mark(job.id, "failed", str(error), work.fence)

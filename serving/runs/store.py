@@ -96,6 +96,21 @@ class Store:
             again = state == "waiting" and connection.execute(wish).scalar_one_or_none() == "again"
             _move(connection, id_, "queued" if again else state, "" if again else why)
 
+    def move(self, id_: str, of: Sequence[State], to: State, why: str = "") -> bool:
+        """From outside of the run's process; False where the run is in none of the states `of`.
+
+        A cancelled run's process is shut out: what it still writes is refused.
+        """
+        with writing(self.engine) as connection:
+            query = select(runs.c.state).where(runs.c.id == id_).with_for_update()
+            if connection.execute(query).scalar_one_or_none() not in of:
+                return False
+            if to == "cancelled":
+                shut = {"fence": runs.c.fence + 1, "owner": "", "expires": 0.0}
+                connection.execute(update(runs).where(runs.c.id == id_).values(shut))
+            _move(connection, id_, to, why)
+        return True
+
     def claim(self, id_: str, owner: str, seconds: float) -> int | None:
         """A fencing number for whoever works on the run from now on; None while somebody else does.
 
@@ -124,12 +139,16 @@ class Store:
             connection.execute(update(runs).where(*ours).values(owner="", expires=0.0))
 
     def claimable(self, limit: int = 100) -> tuple[str, ...]:
-        """Runs of a service that nobody works on though somebody should, the oldest first."""
+        """Runs of a service that nobody works on though somebody should: those first that were begun before.
+
+        Their people, or their earlier work, wait for them; among equals the oldest comes first.
+        """
         query = select(runs.c.id, runs.c.owner, runs.c.expires).where(
             runs.c.state.in_(("queued", "running")), runs.c.origin == "service"
         )
         with reading(self.engine) as connection:
-            rows = connection.execute(query.order_by(runs.c.created).limit(limit)).all()
+            begun = case((runs.c.fence > 0, 0), else_=1)
+            rows = connection.execute(query.order_by(begun, runs.c.created).limit(limit)).all()
         free = (row.id for row in rows if not row.owner or row.expires <= self._clock() or is_dead(row.owner))
         return tuple(free)
 

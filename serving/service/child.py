@@ -14,9 +14,9 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import StoreError, ThresherError, Waiting
+from agent.errors import EngineError, StoreError, ThresherError, Unanswered, Waiting
 from serving.runs.lease import Busy, Lease
-from serving.service.ending import BUSY, ENDED, FAILED, WAITING
+from serving.service.ending import BUSY, ENDED, FAILED, LATER, WAITING
 from serving.system.context import about
 
 if TYPE_CHECKING:
@@ -48,16 +48,22 @@ def main(name: str) -> int:
             screen = ToldScreen(job, partial(_tell, store, job.id, lease.fence))
             try:
                 work = running.prepare(job, store, folder, setting, lease.fence, screen=screen)
-            except ThresherError as error:  # such as an engine that is away: the supervisor tries again
+            except EngineError as error:
+                store.mark(job.id, "queued", str(error), lease.fence)
+                raise Unanswered(error.what, error.hint) from error
+            except ThresherError as error:  # such as weights that cannot be had: the supervisor tries again
                 store.mark(job.id, "queued", str(error), lease.fence)
                 raise
             chat = work.worker.chat
             with Tally(store.engine, lambda: chat.meter if isinstance(chat, LedgeredChat) else None):
-                running.execute(work)
+                running.execute(work, patient=True)
     except Busy:
         return BUSY
     except Waiting:
         return WAITING
+    except Unanswered as error:
+        log.warning("the run waits for its LLM: %s", logs.reason(error))
+        return LATER
     except ThresherError as error:
         log.error("the run stops: %s", logs.reason(error))
         return FAILED
