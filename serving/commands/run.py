@@ -7,8 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from serving.connect import Setting
-    from serving.runs.job import Caps, Job
-    from serving.runs.store import Store
+    from serving.runs.job import Caps
+    from serving.runs.running import Begun
     from serving.runs.wishes import Wish
     from serving.system.progress import Bars
 
@@ -88,8 +88,8 @@ def resume(run: Annotated[str, typer.Argument(help="Id of the run, or its folder
     from serving.system.progress import Bars
 
     with Bars() as bars:
-        job, store, folder = running.recall(run, _setting(bars))
-    _finish(job, store, folder)
+        found = running.recall(run, _setting(bars))
+    _finish(found)
 
 
 def runs() -> None:
@@ -140,19 +140,19 @@ def carry_out(wish: "Wish", out: Path | None) -> None:
 
     wishes.check(wish)
     with Bars() as bars:
-        job, store, folder = running.begin(wish, _setting(bars), out)
-    typer.echo(f"run {job.id} → {folder}")
-    _finish(job, store, folder)
+        begun = running.begin(wish, _setting(bars), out)
+    typer.echo(f"run {begun.job.id} → {begun.folder}")
+    _finish(begun)
 
 
-def _finish(job: "Job", store: "Store", folder: Path) -> None:
+def _finish(begun: "Begun") -> None:
     from serving.runs import running
     from serving.runs.lease import Lease
     from serving.system.progress import Bars
 
-    with Lease(store, job.id) as lease:
+    with Lease(begun.store, begun.job.id) as lease:
         with Bars() as bars:
-            work = running.prepare(job, store, folder, _setting(bars), lease.fence)
+            work = running.prepare(begun, _setting(bars), lease.fence)
         typer.echo(running.execute(work))
 
 

@@ -1,6 +1,7 @@
 """The main job from beginning to end: check what was asked, do it, leave the results. `thresher run` and `resume`."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from agent.errors import BadInput, StoreError, ThresherError, Unanswered, Waiting
-from agent.protocols import Columns
+from agent.annotate import Llm
+from agent.errors import BadInput, EngineError, StoreError, ThresherError, Unanswered, Waiting
+from agent.exchange import ChatReply
+from agent.protocols import Bench, ChatModel, Columns
 from agent.protocols import People as Answering
 from evaluation.records import Cell as CellRecord
 from serving.connect import Served, Setting
@@ -32,17 +35,53 @@ from serving.runs.worker import Worker
 from serving.settings import Settings
 from serving.system import machine
 
+FEW = 3
+"""Texts that are read before a run is recorded."""
 
-def begin(wish: Wish, setting: Setting, out: Path | None) -> tuple[Job, Store, Path]:
+
+@dataclass(frozen=True)
+class Begun:
+    """A recorded run."""
+
+    job: Job
+    store: Store
+    folder: Path
+    served: Served | None = None
+    """The LLM, where it is connected already."""
+
+
+def begin(wish: Wish, setting: Setting, out: Path | None) -> Begun:
     """Checks, connects, and records the run before it does anything; the run that is there where it is known."""
     check(wish)
+    if out is not None and out.exists() and not out.is_dir():
+        raise BadInput(f"--out {out} is a file", "name a folder")
     encoder, _ = wiring.encoder(setting)
-    job = plan(wish, wiring.connect(setting) if asks_llm(wish) else None, encoder)
     store = wiring.open_store(setting.settings)
+    served = wiring.connect(setting) if asks_llm(wish) else None
+    if served is not None:
+        with closing(wiring.chat(setting.settings, served, store)) as chat:
+            demand_words(wish, chat)
+    job = plan(wish, served, encoder)
     folder = (out or Path("runs") / job.id).resolve()
     keep_inputs(job, wish, setting.settings)
     stored = store.begin(job.id, job.model_dump_json(), str(folder))
-    return job, store, Path(stored.folder)
+    return Begun(job, store, Path(stored.folder), served)
+
+
+def demand_words(wish: Wish, chat: ChatModel) -> None:
+    """Reads a few texts before people are asked for anything: what would fail for every text fails here.
+
+    Raises:
+        BadInput: the LLM cannot tell the label words apart.
+        EngineError: it does not answer, or would say none of them.
+    """
+    few = wish.table.columns.take(range(min(FEW, len(wish.table.columns))))
+    replies = Llm().read(few, chat, Bench(wish.task)).replies
+    masses = [r.reading.label_mass for r in replies if isinstance(r, ChatReply) and r.reading is not None]
+    if masses and max(masses) < Llm().least_mass:
+        words = ", ".join(map(repr, wish.task.words))
+        what = f"the model would begin no answer with {words}: {max(masses):.2%} of its probability at most"
+        raise EngineError(what, "use an instruct model, or label words that it would say (`word` in the task file)")
 
 
 def keep_inputs(job: Job, wish: Wish, settings: Settings) -> None:
@@ -54,12 +93,12 @@ def keep_inputs(job: Job, wish: Wish, settings: Settings) -> None:
         keep(wish.test, inputs / "test.parquet")
 
 
-def recall(name: str, setting: Setting) -> tuple[Job, Store, Path]:
+def recall(name: str, setting: Setting) -> Begun:
     """A recorded run by its id or its folder."""
     store = wiring.open_store(setting.settings)
     stored = store.find(Path(name).name, str(Path(name).resolve()))
     try:
-        return Job.model_validate_json(stored.job), store, Path(stored.folder)
+        return Begun(Job.model_validate_json(stored.job), store, Path(stored.folder))
     except ValidationError as error:
         what = f"run {stored.id!r} was recorded by another version ({error.error_count()} differences)"
         raise StoreError(what, "continue it with the version that began it") from error
@@ -76,9 +115,7 @@ class Work:
 
 
 def prepare(
-    job: Job,
-    store: Store,
-    folder: Path,
+    begun: Begun,
     setting: Setting,
     fence: int | None = None,
     *,
@@ -89,9 +126,10 @@ def prepare(
 
     What is written carries the number `fence` of the claim under which this process works.
     """
+    job, store, folder = begun.job, begun.store, begun.folder
     settings, inputs = setting.settings, _inputs(job, setting.settings)
     encoder, embed = wiring.encoder(setting)
-    served = wiring.connect(setting) if job.llm and asks_llm else None
+    served = (begun.served or wiring.connect(setting)) if job.llm and asks_llm else None
     _same(job, served)
     screen = screen or Screen(job)
     told = partial(screen.doing, what="LLM calls")

@@ -111,7 +111,8 @@ class Screen:
     def batch(self, batch: Batch) -> None:
         """What was chosen, before anybody labels it: a few texts, and by whom."""
         by = batch.by.split("@")[0].removeprefix("llm:")
-        self.say(f"{self._since()} {len(batch.picks)} texts chosen by {by}:")
+        done = "written" if batch.candidates else "chosen"
+        self.say(f"{self._since()} {len(batch.picks)} texts {done} by {by}{':' if batch.picks else ''}")
         for pick in batch.picks[:_SHOWN]:
             text = " ".join(pick.example.text.split())
             self.say(f"    {text[:_WIDE]}{'…' if len(text) > _WIDE else ''}")
@@ -123,7 +124,7 @@ class Screen:
         return f"{seconds // 60}:{seconds % 60:02d}"
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def left(self) -> str:
         """Remaining time in words."""

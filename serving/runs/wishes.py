@@ -159,6 +159,9 @@ def _caps(wish: Wish) -> None:
 def _reads(wish: Wish) -> None:
     """Where the LLM labels, some of its labels have to be left after people had their turn at the least sure ones."""
     named = set(wish.ready)
+    if "agent" in named and wish.paid_texts < 4:
+        what = f"the recipe 'agent' spends people's labels in four parts, and there are {wish.paid_texts}"
+        raise BadInput(what, "give a budget of 4 or more, or take another recipe, such as random-and-machine")
     least = max(1, wish.paid_texts // 4) + 1 if "agent" in named else 1
     if wish.reads < least and named & {"agent", "machine-only", "random-and-machine"}:
         what = f"the LLM is to label {wish.reads} texts, too few for {wish.budget} labels of people"
@@ -169,7 +172,8 @@ def _labelled(what: str, table: Table) -> None:
     missing = len(table.columns) - len(table.gold)
     if missing:
         raise BadInput(
-            f"{missing} of {len(table.columns)} texts in {table.path} have no label", f"fill the {what} file"
+            f"{missing} of {len(table.columns)} texts in {table.path} have no label",
+            f"fill the label column of the {what}",
         )
     found = Counter(table.gold.values())
     if len(found) < 2:

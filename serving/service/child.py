@@ -42,12 +42,13 @@ def main(name: str) -> int:
     logs.configure(read)
     setting = Setting(read, log.info)
     try:
-        job, store, folder = running.recall(name, setting)
+        begun = running.recall(name, setting)
+        job, store = begun.job, begun.store
         with Lease(store, job.id) as lease:
             threading.Thread(target=_leave_when_lost, args=(lease,), daemon=True).start()
             screen = ToldScreen(job, partial(_tell, store, job.id, lease.fence))
             try:
-                work = running.prepare(job, store, folder, setting, lease.fence, screen=screen)
+                work = running.prepare(begun, setting, lease.fence, screen=screen)
             except EngineError as error:
                 store.mark(job.id, "queued", str(error), lease.fence)
                 raise Unanswered(error.what, error.hint) from error

@@ -81,7 +81,10 @@ REFUSED = {
     "no gold": ({"table": toy_table(40, gold=False), "simulate": True}, "40 of 40 texts in toy.csv have no label"),
     "pairs": ({"table": paired(40)}, "the recipe 'agent' writes single texts, and toy.csv holds pairs; take a recipe"),
     "shared texts": ({"test": part_of(toy_table(40), 9)}, "9 of 9 texts in part.csv stand in toy.csv too, the first"),
-    "no test gold": ({"test": toy_table(5, gold=False)}, "5 of 5 texts in toy.csv have no label; fill the test file"),
+    "no test gold": (
+        {"test": toy_table(5, gold=False)},
+        "5 of 5 texts in toy.csv have no label; fill the label column of the test",
+    ),
     "no reads": ({"reads": 0}, "the LLM is to label 0 texts, too few for 8 labels of people; give --reads 3 or more"),
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
     "no reads for machine-only": ({"recipe": "machine-only", "reads": 0}, "give --reads 1 or more"),
@@ -168,8 +171,8 @@ def test_a_recorded_run_is_recalled_by_its_id_or_folder(setting: Setting, tmp_pa
     job, store = toy_job("random"), open_store(setting.settings)
     store.begin(job.id, job.model_dump_json(), str(tmp_path / "results"))
     for name in (job.id, str(tmp_path / "results"), f"somewhere/{job.id}/"):
-        found, _, folder = recall(name, setting)
-        assert (found, folder) == (job, tmp_path / "results")
+        found = recall(name, setting)
+        assert (found.job, found.folder) == (job, tmp_path / "results")
     with pytest.raises(StoreError, match=f"there is no run 'nothing'; known: {job.id}"):
         recall("nothing", setting)
 
