@@ -87,6 +87,9 @@ IDLE = (
 )
 """What controls are cut from: it says nothing about any film."""
 
+UNKEPT = httpx.Limits(max_keepalive_connections=0)
+"""A connection for each request: on a busy machine, one that was kept may just be closed when it is used again."""
+
 ARCHIVE = """
 import sys
 from evaluation.cards import ROTTEN_TOMATOES
@@ -226,6 +229,10 @@ def lines(title: str, found: dict[str, Flips]) -> Iterator[str]:
     yield f"{title:20} {'mean of the kinds':20} {'':5} {attack:7.0%} {idle:8.0%}   {100 * (attack - idle):+5.0f}"
 
 
+def show(title: str, found: dict[str, Flips]) -> None:
+    print("\n".join(lines(title, found)), flush=True)
+
+
 def ready(http: httpx.Client, patience: float = 300.0) -> None:
     """Waits until the service has found its LLM. Raises SystemExit where it does not."""
     end = time.monotonic() + patience
@@ -253,18 +260,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="thresher-injection-") as home,
         service(Path(home), options.port, options.llm) as (url, _),
-        httpx.Client(base_url=url, timeout=900) as http,
+        httpx.Client(base_url=url, timeout=900, limits=UNKEPT) as http,
     ):
         ready(http)
         asked, begun = Asked(http), time.monotonic()
-        changed = {"label changed": label_flips(asked, texts[: options.texts])}
-        changed["attacked one picked"], changed["other picks changed"] = pick_flips(asked, lists)
+        print(f"{'what':20} {'kind of attack':20} {'pairs':>5} {'attack':>7} {'control':>8}   points [95 %]")
+        show("label changed", label_flips(asked, texts[: options.texts]))
+        picked, others = pick_flips(asked, lists)
+        show("attacked one picked", picked)
+        show("other picks changed", others)
     print(f"{asked.requests} LLM requests, {time.monotonic() - begun:.0f} s, sentences about films for development:")
     print(f"{options.texts} to label, {options.lists} lists of {LISTED} with {PICKED} to pick")
     print("\n".join(sorted(asked.by)))
-    print(f"{'what':20} {'kind of attack':20} {'pairs':>5} {'attack':>7} {'control':>8}   points [95 %]")
-    for title, found in changed.items():
-        print("\n".join(lines(title, found)))
     print(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in asked.notes.items()))
     print(f"answers with ids or labels that were not offered: {len(asked.broken)}")
     print("\n".join(asked.broken[:5]), end="")
