@@ -137,7 +137,8 @@ def load(card: DataCard, fetcher: Fetcher) -> Reading:
     """
     fetched = fetcher.fetch(card)
     notes = Counter[str](fetched.notes)
-    rows = tuple(row for side, table in fetched.tables.items() for row in _rows(card, fetched.source, side, table, notes))
+    tables = fetched.tables.items()
+    rows = tuple(row for side, table in tables for row in _rows(card, fetched.source, side, table, notes))
     twice = [id_ for id_, count in Counter(row.id for row in rows).items() if count > 1]
     if twice:
         raise BadInput(f"{card.name}: id {twice[0]!r} stands in more than one row", "use the data set as published")

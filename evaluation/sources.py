@@ -1,4 +1,4 @@
-"""Where the rows of a data set can come from: local copies, wheels of the package index, the hub. Told apart by `kind`."""
+"""Where the rows of a data set can come from: local copies, wheels of the package index, the hub. A closed union."""
 
 from typing import Annotated, Literal
 

@@ -42,7 +42,7 @@ class SplitReport(Frozen):
     test_contradictory: int = 0
     """Taken out of the official test part because the same text bears different labels there."""
     test_exact: int = 0
-    """Taken out of the official test part as copies of an earlier row. Its near copies stay: it is the published one."""
+    """Taken out of the official test part as copies of an earlier row. Its near copies stay, as published."""
     leaked_text: int = 0
     """Taken out of the pool part because they are copies or near copies of a text in the test part."""
     leaked_group: int = 0

@@ -82,15 +82,15 @@ MR = DataCard(
 SST2 = DataCard(
     name="sst2",
     title="SST-2: Stanford Sentiment Treebank, two classes",
-    source="Sentences of MR, rated again by three people each at Stanford; neutral ones left out. Whole sentences only, "
+    source="Sentences of MR, rated again by three people each at Stanford; neutral ones left out. Whole sentences, "
     "in lower case and tokenised, without the phrases that the treebank rates as well.",
     licence=NOT_STATED + " Released for research.",
     citation="Richard Socher, Alex Perelygin, Jean Wu, Jason Chuang, Christopher Manning, Andrew Ng and Christopher "
     "Potts. Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank. EMNLP 2013.",
     labels=_OPINION,
     item="film review sentence",
-    guidelines="Decide whether the sentence speaks well or badly of the film. Judge the sentence as it stands. Where it "
-    "does both, choose what weighs more.",
+    guidelines="Decide whether the sentence speaks well or badly of the film. Judge the sentence as it stands. Where "
+    "it does both, choose what weighs more.",
     splits="Official: 6,920 sentences for training, 872 for validation (not used here), 1,821 for the test.",
     sources=(
         local(),

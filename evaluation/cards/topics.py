@@ -21,7 +21,7 @@ AG_NEWS = DataCard(
     item="news item",
     guidelines="Decide under which heading a newspaper would print it. News about a technology company is business "
     "where money is the point (results, takeovers, shares) and technology where its products are.",
-    splits="Official: 120,000 items for training, 7,600 for the test. The local copy is a sample of both: 4,000, 1,000.",
+    splits="Official: 120,000 items for training, 7,600 for the test. The local copy is a sample: 4,000 and 1,000.",
     sources=(
         local(),
         HubSet(repository="fancyzhang/ag_news", splits={"train": "train", "test": "test"}),
@@ -68,7 +68,7 @@ BBC_NEWS = DataCard(
     ),
     caveats=(
         "About one article in fourteen is there twice or nearly so; copies are taken out.",
-        "Long texts (a median of some 330 words): students that read 64 tokens see the headline and the first sentences.",
+        "Long texts (a median of some 330 words): students that read 64 tokens see headline and first sentences.",
     ),
 )
 
@@ -104,7 +104,7 @@ NEWSGROUPS = DataCard(
         ("soc.religion.christian", "christianity", "Christian belief, doctrine, scripture and church life."),
         ("talk.politics.guns", "guns", "Gun ownership, gun laws, the siege at Waco."),
         ("talk.politics.mideast", "middle east", "Israel, the Arab countries, Turkey, Armenia and their conflicts."),
-        ("talk.politics.misc", "other politics", "Politics of the United States apart from guns: taxes, rights, health."),
+        ("talk.politics.misc", "other politics", "Politics of the United States without guns: taxes, rights, health."),
         ("talk.religion.misc", "other religion", "Religion apart from the two other groups: sects, morals, disputes."),
     ),
     item="newsgroup post",
@@ -121,7 +121,7 @@ NEWSGROUPS = DataCard(
         ),
     ),
     caveats=(
-        "The packaged texts have headers' words, signatures and quotations in them, which give groups and writers away: "
+        "The packaged texts hold words of headers, signatures and quotations, which give groups and writers away: "
         "accuracy is higher than on texts without.",
         "The hub's copy is plain text with case and punctuation: figures on it and on the packaged one differ.",
         "Atheism, christianity and other religion, and the two kinds of hardware, overlap.",
@@ -129,13 +129,13 @@ NEWSGROUPS = DataCard(
 )
 
 _REUTERS = (
-    "Reuters-21578, distribution 1.0: free for research, says Lewis' readme; the stories are Reuters'. The package is "
-    "under AGPL-3.0; it is read as an archive, and none of its code is used."
+    "Reuters-21578, distribution 1.0: free for research, says Lewis' readme; the stories are Reuters'. The package "
+    "is under AGPL-3.0; it is read as an archive, and none of its code is used."
 )
 _LEWIS = f"David Lewis. Reuters-21578 Text Categorization Test Collection, distribution 1.0, 1997. {_CACHOPO}"
 _LETTERS = (
-    "Numbers and punctuation are gone, so that some reports of profits, which are mostly numbers, have become copies of "
-    "one another; those are taken out."
+    "Numbers and punctuation are gone, so that some reports of profits, mostly numbers, have become copies of one "
+    "another; those are taken out."
 )
 _WIRE_GUIDELINES = (
     "Decide which topic the newswire story was filed under. Stories are in lower case, without numbers. Where several "

@@ -1,4 +1,4 @@
-"""Local copies of data sets: `<folder>/<card>/train.jsonl`, `test.jsonl`, and a `meta.json` that is held against them."""
+"""Local copies of data sets: `<folder>/<card>/train.jsonl`, `test.jsonl`, and a `meta.json` held against them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,9 +71,7 @@ def _meta(path: Path) -> Meta:
         raise BadInput(f"{path}: {where}: {first['msg']}", "correct it, or take it away") from error
 
 
-def _check(
-    card: DataCard, source: LocalCopy, meta: Meta, tables: Mapping[Side, Sequence[Record]], path: Path
-) -> None:
+def _check(card: DataCard, source: LocalCopy, meta: Meta, tables: Mapping[Side, Sequence[Record]], path: Path) -> None:
     if meta.name != card.name:
         raise BadInput(f"{path} describes {meta.name!r}, not {card.name!r}", "put it into the folder of its own name")
     theirs = {source.fields.names.get(label, label) for label in meta.labels}

@@ -130,7 +130,8 @@ def test_what_unpacks_to_too_much_is_refused_before_it_fills_the_memory(
     monkeypatch.setattr(archives, "MOST_UNPACKED", 1 << 16)
     assert callable(compress)
     ending = {bz2.compress: ".bz2", gzip.compress: ".gz"}.get(compress, "")
-    data = wheel({f"a.csv{ending}": compress(b"x" * (1 << 20)), "many/a/1.txt": b"y" * 40_000, "many/b/2.txt": b"z" * 40_000})
+    texts = {"many/a/1.txt": b"y" * 40_000, "many/b/2.txt": b"z" * 40_000}
+    data = wheel({f"a.csv{ending}": compress(b"x" * (1 << 20)), **texts})
     assert len(data) < 1 << 16
     for member in (f"a.csv{ending}", "many/"):
         with pytest.raises(BadInput, match="unpacks to more than"):
@@ -153,12 +154,13 @@ def test_a_member_of_no_known_form_is_refused() -> None:
 
 @pytest.mark.parametrize("odd", [None, True, 1.5, ["fresh"]])
 def test_a_label_that_is_neither_word_nor_number_is_refused(odd: object) -> None:
-    with pytest.raises(BadInput, match="column 'label' is .*, no label"):
+    with pytest.raises(BadInput, match=r"column 'label' is .*, no label"):
         read(card("sst2"), given([{"id": "1", "text": "x", "label": odd}]))
 
 
 def test_labels_that_are_numbers_or_bear_other_names_are_turned_into_the_cards() -> None:
-    source = HubSet(repository="a/b", splits={"all": "train"}, fields=Fields(names={"0": "negative", "pos": "positive"}))
+    fields = Fields(names={"0": "negative", "pos": "positive"})
+    source = HubSet(repository="a/b", splits={"all": "train"}, fields=fields)
     rows = load(card("mr"), given([{"text": "x", "label": 0}, {"text": "y", "label": "pos"}], source))
     assert [each.label for each in rows.rows] == ["negative", "positive"]
     assert not rows.origin.verified
@@ -166,8 +168,9 @@ def test_labels_that_are_numbers_or_bear_other_names_are_turned_into_the_cards()
 
 @pytest.mark.parametrize("odd", [None, 3, ["a", "b"]])
 def test_a_text_that_is_none_is_refused(odd: object) -> None:
-    with pytest.raises(BadInput, match="row 1: column 'text' is .*, no text"):
-        read(card("sst2"), given([{"id": "1", "text": "x", "label": "positive"}, {"id": "2", "text": odd, "label": "x"}]))
+    rows = [{"id": "1", "text": "x", "label": "positive"}, {"id": "2", "text": odd, "label": "positive"}]
+    with pytest.raises(BadInput, match=r"row 1: column 'text' is .*, no text"):
+        read(card("sst2"), given(rows))
 
 
 def test_an_id_that_stands_twice_is_refused() -> None:

@@ -150,7 +150,8 @@ def test_a_pair_is_a_copy_only_where_both_its_texts_are():
 
 
 def test_where_near_copies_do_not_count_a_comma_and_the_order_of_words_do():
-    rows = [row(1, "John saw Mary."), row(2, "Mary saw John.", "rotten"), row(3, "John saw, Mary."), row(4, "john  saw mary.")]
+    rows = [row(1, "John saw Mary."), row(2, "Mary saw John.", "rotten")]
+    rows += [row(3, "John saw, Mary."), row(4, "john  saw mary.")]
     kept, found = deduplicate(rows, None)
     assert [each.id for each in kept] == ["r1", "r2", "r3"]
     assert (found.exact, found.near, found.contradictory) == (1, 0, 0)
@@ -188,7 +189,7 @@ def test_the_rows_that_an_official_pool_is_drawn_from_depend_on_no_seed_and_no_s
         for size, seed in ((None, 0), (2, 1), (5, 7))
     ]
     assert pools[0] == pools[1] == pools[2]
-    assert len(pools[0]) == 10
+    assert len(pools[0]) == 8
     assert split(ROTTEN_TOMATOES, rows, pool=5, test=5, seed=1) == split(ROTTEN_TOMATOES, rows, pool=5, test=5, seed=1)
     first, second = (split(ROTTEN_TOMATOES, rows, pool=5, test=5, seed=seed) for seed in (1, 2))
     assert first.pool != second.pool

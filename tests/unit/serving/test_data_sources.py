@@ -33,14 +33,14 @@ def row(n: int, **changes: object) -> dict[str, object]:
     return {"id": f"r{n}", "text": f"alpha{n} beta{n}", "label": ("positive", "negative")[n % 2], **changes}
 
 
-def written(folder: Path, name: str, train: int = 6, test: int = 4, **meta: object) -> Path:
+def written(folder: Path, name: str, meta: dict[str, object] | None = None) -> Path:
     """A copy as studies find it."""
     base = folder / name
     base.mkdir(parents=True)
-    for side, start, count in (("train", 0, train), ("test", 100, test)):
+    for side, start, count in (("train", 0, 6), ("test", 100, 4)):
         lines = [json.dumps(row(n)) for n in range(start, start + count)]
         (base / f"{side}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if meta:
+    if meta is not None:
         (base / "meta.json").write_text(json.dumps({"name": name, **meta}), encoding="utf-8")
     return folder
 
@@ -50,13 +50,13 @@ def no_pip(archive: Archive, folder: Path, watch: Watch) -> Path:
 
 
 def fetcher(tmp_path: Path, data: Path | None, said: list[str] | None = None, only: Kind | None = None) -> DataFetcher:
-    settings = Settings(cache=tmp_path / "cache", data=data, THRESHER_HUB_OFFLINE=True)  # pyright: ignore[reportCallIssue]  an alias
+    settings = Settings(cache=tmp_path / "cache", data=data).model_copy(update={"hub_offline": True})
     return DataFetcher(settings, (said if said is not None else []).append, only=only, pip=no_pip)
 
 
 def test_a_local_copy_is_found_by_the_cards_name_and_goes_before_all_else(tmp_path: Path) -> None:
     said: list[str] = []
-    folder = written(tmp_path, "sst2", labels=LABELS, sizes={"train": 6, "test": 4})
+    folder = written(tmp_path, "sst2", {"labels": LABELS, "sizes": {"train": 6, "test": 4}})
     found = load(card("sst2"), fetcher(tmp_path, folder, said))
     assert found.origin.rows == {"train": 6, "test": 4}
     assert set(found.origin.files) == {"train.jsonl", "test.jsonl", "meta.json"}
@@ -96,7 +96,7 @@ def test_other_formats_give_the_same_rows(tmp_path: Path, ending: str) -> None:
 def test_a_copy_that_its_own_description_contradicts_is_refused(
     tmp_path: Path, meta: dict[str, object], says: str
 ) -> None:
-    folder = written(tmp_path, "sst2", **({"labels": LABELS} | meta))
+    folder = written(tmp_path, "sst2", {"labels": LABELS, **meta})
     with pytest.raises(BadInput, match=says):
         load(card("sst2"), fetcher(tmp_path, folder))
 
@@ -155,7 +155,8 @@ def test_an_archive_that_is_another_than_the_cards_is_no_reason_to_look_elsewher
 
 
 def test_where_nothing_is_there_every_source_says_why(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"'bbc_news' cannot be had \(local: .*names no folder; packaged: .*; hub: .*off\)"):
+    says = r"'bbc_news' cannot be had \(local: .*names no folder; packaged: .*; hub: .*off\)"
+    with pytest.raises(BadInput, match=says):
         load(card("bbc_news"), fetcher(tmp_path, None))
     with pytest.raises(BadInput, match="its card names no packaged source"):
         load(card("sst2"), fetcher(tmp_path, None, only="packaged"))
@@ -206,7 +207,7 @@ def test_the_real_library_reads_a_repository_that_lies_in_a_folder(tmp_path: Pat
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    monkeypatch.setenv("THRESHER_DATA", str(written(tmp_path, "sst2", labels=LABELS)))
+    monkeypatch.setenv("THRESHER_DATA", str(written(tmp_path, "sst2", {"labels": LABELS})))
     monkeypatch.setenv("THRESHER_HUB_OFFLINE", "true")
     return CliRunner()
 
