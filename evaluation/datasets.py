@@ -59,9 +59,9 @@ class DataCard(Frozen):
         if not isinstance(given, dict) or "archive" not in given:
             return given
         card = dict(cast("dict[str, Any]", given))
-        archive = dict(card.pop("archive"))
+        archive, fields = dict(card.pop("archive")), card.pop("fields", {})
         archive["members"] = {"all": archive.pop("member")}
-        return {**card, "sources": [{"kind": "packaged", **archive, "fields": card.pop("fields", {})}]}
+        return {**card, "sources": [{"kind": "packaged", **archive, "fields": fields}]}
 
     @field_validator("sources")
     @classmethod

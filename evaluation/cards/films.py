@@ -93,7 +93,7 @@ SST2 = DataCard(
     "it does both, choose what weighs more.",
     splits="Official: 6,920 sentences for training, 872 for validation (not used here), 1,821 for the test.",
     sources=(
-        local(),
+        local("003b10ddba4bfa4fa0a66d643c056acaf5ce0b9684ab554583f2659478094079"),
         HubSet(
             repository="SetFit/sst2",
             splits={"train": "train", "test": "test"},

@@ -21,7 +21,7 @@ def banking77() -> DataCard:
         "or was not theirs.",
         splits="Official: 10,003 messages for training, 3,080 for the test, 40 of each intent.",
         sources=(
-            local(),
+            local("0caa5f2c8de5fed60907b4ce2057f2a5fce238470ffb81b39739451b0f93b59f"),
             HubSet(
                 repository="PolyAI/banking77",
                 revision="refs/convert/parquet",

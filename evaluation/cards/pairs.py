@@ -20,7 +20,7 @@ SNOW_RTE = DataCard(
     guidelines="Decide whether the second text follows from the first. Use the first text and common sense only: what "
     "is true, but not said there, does not follow.",
     splits="No official split. The local copy is divided at random, stratified: 500 to 300.",
-    sources=(local_pairs(),),
+    sources=(local_pairs("46deee38b6310f59c97a3ce0f2f1e66784eed55a747d6a5c8a3864fff6de1677"),),
     near=None,
     caveats=("Small: the answers of people, and how to weigh them, are what this set is for.",),
 )
@@ -41,7 +41,7 @@ CHAOSNLI = DataCard(
     item="pair of texts",
     guidelines="Take the first text as true and decide what that makes the second: true, false, or neither for sure.",
     splits="No official split. The local copy is divided by first text, so that none is in both parts.",
-    sources=(local_pairs(),),
+    sources=(local_pairs("89c40713b0d7bff28ef8c6619a75a3e9e50d5d6d745bc56fea964d57878dd3f3"),),
     near=None,
     caveats=("Chosen because people disagree: accuracy against the majority has a low ceiling.",),
 )

@@ -21,7 +21,7 @@ SUBJ = DataCard(
     "plot; any word on how well the film is made is opinion.",
     splits="No official split. Copies are divided at random: the local one 5,000 to 1,000, the hub's 8,000 to 2,000.",
     sources=(
-        local(),
+        local("5ace9c5dbdd97c9a50937897dc9b808074e225acc9b6f25ff5d60ab367f5ab2b"),
         HubSet(
             repository="SetFit/subj",
             splits={"train": "train", "test": "test"},
@@ -51,7 +51,7 @@ TREC6 = DataCard(
     "person who did something asks for a person; one for the meaning of that name asks for a description.",
     splits="Official: 5,452 questions for training, 500 for the test.",
     sources=(
-        local(),
+        local("33e723afd1217c854a57a9dbb31a14537ccc6ab1ef705ebc72316f1d3ac4d7eb"),
         HubSet(
             repository="CogComp/trec",
             revision="refs/convert/parquet",
@@ -79,7 +79,7 @@ COLA = DataCard(
     splits="8,551 sentences for training. The labels of the official test are kept secret, so the two public "
     "validation parts (527 from the same books, 516 from others) serve as the test here, as they do on the hub.",
     sources=(
-        local(),
+        local("d45fddaa1c0726887e58a8d767022ed50202a59b50b3def410c7f1d2d5fbcecd"),
         HubSet(
             repository="nyu-mll/glue",
             config="cola",
@@ -111,7 +111,7 @@ SMS_SPAM = DataCard(
     "company that the receiver evidently deals with is legitimate.",
     splits="No official split. The local copy is divided at random, stratified; the hub's is one part.",
     sources=(
-        local(),
+        local("97e450262f9634283f0e1f3bc06b9a40fb1574fea2dab787ab7c1717a35386ab"),
         HubSet(
             repository="ucirvine/sms_spam",
             config="plain_text",

@@ -23,7 +23,7 @@ AG_NEWS = DataCard(
     "where money is the point (results, takeovers, shares) and technology where its products are.",
     splits="Official: 120,000 items for training, 7,600 for the test. The local copy is a sample: 4,000 and 1,000.",
     sources=(
-        local(),
+        local("505c99add82572d4deb6dc91005a74db959b76914c3d945fcb11ff71b3ceec15"),
         HubSet(repository="fancyzhang/ag_news", splits={"train": "train", "test": "test"}),
     ),
     caveats=("The hub's copy has titles before the descriptions: figures on it and on the local copy differ.",),

