@@ -6,7 +6,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, keys, models, plan, roles, run, serve, service
+from serving.commands import data, engine, keys, models, plan, roles, run, serve, service
 
 INTERRUPTED = 130
 
@@ -29,6 +29,7 @@ app.add_typer(service.app, name="service")
 app.add_typer(keys.app, name="keys")
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

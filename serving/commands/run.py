@@ -120,7 +120,7 @@ def demo(
     read = settings.load()
     with Bars() as bars:
         setting = _setting(bars)
-        prepared = shown.prepare(setting, out, seeds)
+        prepared = shown.lay_out(setting, out, seeds)
         wiring.encoder(setting)  # fetched here, where it is seen how far that is
         found = background.up(read, bars.say, bars.beat)
     with passing(wiring.open_store(read).engine, "demo") as key, Client(found.url, key) as client:

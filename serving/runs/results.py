@@ -9,7 +9,7 @@ from agent.domain import Annotation, Cost
 from agent.loop import Outcome
 from agent.pool import Pool
 from evaluation.audit import audit
-from evaluation.cards import CARDS
+from evaluation.cards import cards
 from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummary
 from evaluation.report import write_report
 from evaluation.table import table
@@ -107,7 +107,7 @@ def comparison(worker: Worker, record: Record, outcome: Outcome) -> Comparison:
         cells=record.cells,
         student=job.learners[0].name,
         models=_models(job),
-        data=next((card for card in CARDS if card.name == job.data_card), None),
+        data=next((card for card in cards() if card.name == job.data_card), None),
         split=job.split,
         labels=label_audit(worker, outcome.pool),
         prompts={p.split("@")[0]: p for p in job.prompts},

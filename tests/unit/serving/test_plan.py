@@ -100,8 +100,9 @@ def test_a_large_pool_is_rehearsed_in_part(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_caps_that_the_run_may_reach_are_named() -> None:
-    job = toy_job("agent", people="file")
-    plan = forecast(job, toy_table(48), None, ASSUMED, Caps(requests=5, human_labels=8, tokens=10**9))
+    caps = Caps(requests=5, human_labels=8, tokens=10**9)
+    job = toy_job("agent", people="file").model_copy(update={"caps": caps})
+    plan = forecast(job, toy_table(48), None, ASSUMED)
     assert [line.split(":")[0] for line in plan.exceeds] == ["requests"]
     assert "capped at 5" in plan.exceeds[0]
 
