@@ -5,7 +5,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, keys, models, plan, roles, run, serve
+from serving.commands import engine, export, keys, models, plan, roles, run, serve
 
 INTERRUPTED = 130
 
@@ -19,6 +19,7 @@ app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("runs")(run.runs)
 app.command("demo")(run.demo)
+app.command("export")(export.export)
 app.command("plan")(plan.plan)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
