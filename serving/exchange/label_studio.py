@@ -1,8 +1,8 @@
 """Label Studio's tasks: a row of `labels.jsonl` as one of them, and back.
 
 `data` holds id and texts, `predictions` the machine's labels, `annotations` those of people. `meta` holds the user's
-other columns and, under `thresher`, the record of all label events: Label Studio keeps it and gives it back. What people
-did there since is told apart by the ids of regions, which it keeps too.
+other columns and, under `thresher`, the record of all label events: Label Studio keeps and returns it. What people did
+there since is told apart by the ids of regions, which it keeps too.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What Label Studio is shown of a run: texts that wait for people, and the machine's stored labels; none is made here."""
+"""What Label Studio is shown of a run: texts that wait for people, and stored labels of the machine's."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
