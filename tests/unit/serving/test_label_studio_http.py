@@ -12,10 +12,10 @@ from fastapi.testclient import TestClient
 from agent.domain import Annotation, ClassAnswer
 from agent.lab import Labels
 from serving.app import create_app
+from serving.runs.entries import Entry
 from serving.runs.review_queue import Ask, Suggestion
 from serving.runs.running import keep, pool_of
 from serving.runs.tables import table_of
-from serving.runs.entries import Entry
 from serving.settings import Settings
 from tests.support.questions import TASK
 from tests.support.review_toys import Clock
@@ -136,7 +136,8 @@ def test_predictions_are_what_is_stored(client: TestClient) -> None:
         == found["model_version"]
         == client.post(f"{BACK}/setup", json={}).json()["model_version"]
     )
-    named = '<View><Text name="t" value="$text"/><Choices name="mood" toName="t"><Choice value="sunny"/><Choice value="rainy"/></Choices></View>'
+    choices = '<Choice value="sunny"/><Choice value="rainy"/>'
+    named = f'<View><Text name="t" value="$text"/><Choices name="mood" toName="t">{choices}</Choices></View>'
     (own,) = client.post(f"{BACK}/predict", json={"tasks": [task(0)], "label_config": named}).json()["results"]
     assert (own["result"][0]["from_name"], own["result"][0]["to_name"]) == ("mood", "t")
 
