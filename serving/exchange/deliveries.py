@@ -102,13 +102,14 @@ class Deliveries:
             put_off(connection, copy.review, given.who, now)
             _note(connection, *at, "skip", stands)
             return "skip" if stands is None else "stands"
+        seconds = given.seconds or 0.0
         token = f"{copy.id}-{secrets.token_urlsafe(16)}"
-        leased = {"who": given.who, "token": token, "leased": now - (given.seconds or 0.0), "expires": now}
+        leased = {"who": given.who, "token": token, "leased": now - seconds - 1.0, "expires": now}
         leased |= {} if copy.state == "done" else {"state": "held"}
         connection.execute(copies.update().where(copies.c.id == copy.id).values(leased))
         mine = connection.execute(select(copies).where(copies.c.id == copy.id)).one()
         shown = given.prefilled and not hidden(copy.run, given.example, EVERYBODY, blind)
-        self._queue.store(connection, mine, token, given.choice, given.seconds, shown)
+        self._queue.store(connection, mine, token, given.choice, seconds, shown)
         answer = connection.execute(select(answers.c.id).where(answers.c.token == token)).scalar_one()
         _note(connection, *at, "answer", answer)
         return "answer"

@@ -47,7 +47,10 @@ def exported(path: Path, reviews: Reviews, run: str, pool: Path, format_: LabelF
     Args:
         pool: the run's copy of its texts, which holds the other columns.
     """
-    found = metas(pool, (row["id"] for row in _lines(path))) if format_ in TOOLS else {}
+    found: dict[str, dict[str, Any]] = {}
+    if format_ in TOOLS:
+        late = (given.example for given in reviews.late(run))
+        found = metas(pool, {*(row["id"] for row in _lines(path)), *late})
     for row in with_late(_lines(path), reviews, run):
         yield {**row, "meta": found[row["id"]]} if row["id"] in found else row
 

@@ -41,31 +41,31 @@ class Sent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Task(Sent):
+class StudioTask(Sent):
     id: Number | None = None
     data: dict[str, Any]
 
 
-class Setup(Sent):
+class StudioSetup(Sent):
     """Label Studio sends an access token as well: it is not read."""
 
     schema_: str = Field(default="", alias="schema", description="The label configuration.")
 
 
-class Asked(Sent):
-    tasks: tuple[Task, ...] = Field(max_length=MOST)
+class StudioTasks(Sent):
+    tasks: tuple[StudioTask, ...] = Field(max_length=MOST)
     label_config: str | None = None
 
 
-class Numbered(Sent):
+class StudioNumber(Sent):
     id: Number
 
 
-class ProjectSent(Numbered):
+class StudioProject(StudioNumber):
     label_config: str | None = None
 
 
-class AnnotationSent(Numbered):
+class StudioAnnotation(StudioNumber):
     task: Number | None = None
     result: tuple[dict[str, Any], ...] | None = ()
     completed_by: Number | dict[str, Any] | None = None
@@ -76,33 +76,33 @@ class AnnotationSent(Numbered):
     parent_prediction: Number | None = None
 
 
-class Event(Sent):
+class StudioEvent(Sent):
     """One call of the webhook."""
 
     action: str = Field(max_length=100)
-    annotation: AnnotationSent | tuple[AnnotationSent, ...] | None = None
-    annotations: tuple[Numbered, ...] = ()
-    task: Task | tuple[Task, ...] | None = None
-    project: ProjectSent | None = None
+    annotation: StudioAnnotation | tuple[StudioAnnotation, ...] | None = None
+    annotations: tuple[StudioNumber, ...] = ()
+    task: StudioTask | tuple[StudioTask, ...] | None = None
+    project: StudioProject | None = None
 
 
-class Up(Frozen):
+class StudioUp(Frozen):
     status: Literal["UP"] = "UP"
     model_class: str = "Thresher"
 
 
-class Version(Frozen):
+class StudioVersion(Frozen):
     model_version: str = Field(description="Another one where the machine has labelled more.")
 
 
-class Predicted(Frozen):
+class StudioPredictions(Frozen):
     results: tuple[dict[str, Any] | tuple[()], ...] = Field(
         description="For each task its prediction; empty where the machine has said nothing of it."
     )
     model_version: str
 
 
-class Taken(Frozen):
+class StudioTaken(Frozen):
     status: str = Field(description="`ok`, or `Unknown event`.")
     result: dict[str, Any] | None = Field(default=None, description="By annotation, what became of it.")
 
@@ -132,22 +132,26 @@ EVENT: dict[str, Any] = {
 
 @router.get("/{project}/", summary="Whether the run is known", dependencies=[needs("read")])
 @router.get("/{project}/health", summary="Whether the run is known, as Label Studio asks", dependencies=[needs("read")])
-def health(project: Project, desk: AtDesk) -> Up:
+def health(project: Project, desk: AtDesk) -> StudioUp:
     desk.store.get(project)
-    return Up()
+    return StudioUp()
 
 
 @router.post("/{project}/setup", summary="Connect a project", dependencies=[needs("read")])
-def setup(project: Project, body: Annotated[Setup, Body(examples=[{"schema": CONFIG}])], desk: AtDesk) -> Version:
+def setup(
+    project: Project, body: Annotated[StudioSetup, Body(examples=[{"schema": CONFIG}])], desk: AtDesk
+) -> StudioVersion:
     """The project's label configuration must ask for the labels of the run's task, and for no others."""
     job, stored = _stored(desk, project)
     if body.schema_:
         controls_of(body.schema_, job.task.names)
-    return Version(model_version=stored.version())
+    return StudioVersion(model_version=stored.version())
 
 
 @router.post("/{project}/predict", summary="The machine's labels", dependencies=[needs("read")])
-def predict(project: Project, body: Annotated[Asked, Body(examples=[{"tasks": [TASK]}])], desk: AtDesk) -> Predicted:
+def predict(
+    project: Project, body: Annotated[StudioTasks, Body(examples=[{"tasks": [TASK]}])], desk: AtDesk
+) -> StudioPredictions:
     """What is stored of each task, found by its `data.id`; its text must be that of the run. Nothing is computed."""
     job, stored = _stored(desk, project)
     controls = _controls(body.label_config, job)
@@ -156,7 +160,7 @@ def predict(project: Project, body: Annotated[Asked, Body(examples=[{"tasks": [T
     for id_, task in zip(ids, body.tasks, strict=True):
         _same(project, id_, task, texts)
     found = [prediction(texts[id_], version, controls) for id_ in ids]
-    return Predicted(results=tuple(() if each is None else each for each in found), model_version=version)
+    return StudioPredictions(results=tuple(() if each is None else each for each in found), model_version=version)
 
 
 @router.post(
@@ -164,11 +168,11 @@ def predict(project: Project, body: Annotated[Asked, Body(examples=[{"tasks": [T
     summary="What happened in Label Studio",
     status_code=201,
     dependencies=[needs("review")],
-    responses={200: {"model": Taken, "description": "Of no concern here"}},
+    responses={200: {"model": StudioTaken, "description": "Of no concern here"}},
 )
 def webhook(
-    project: Project, body: Annotated[Event, Body(examples=[EVENT])], desk: AtDesk, response: Response
-) -> Taken:
+    project: Project, body: Annotated[StudioEvent, Body(examples=[EVENT])], desk: AtDesk, response: Response
+) -> StudioTaken:
     """Annotations become answers of people, each once: what came before, or is older, changes nothing.
 
     A deletion takes back what the run has not read yet. Training is the run's own affair: it begins when its labels
@@ -176,17 +180,19 @@ def webhook(
     """
     job, stored = _stored(desk, project)
     if body.action == "START_TRAINING":
-        return Taken(status="ok", result={"note": "the run trains by itself, when the labels that it asked for are in"})
+        return StudioTaken(
+            status="ok", result={"note": "the run trains by itself, when the labels that it asked for are in"}
+        )
     if body.action not in (*CREATED, *DELETED):
         response.status_code = 200
-        return Taken(status="Unknown event")
+        return StudioTaken(status="Unknown event")
     if body.project is None:
         raise BadInput(f"the event {body.action} came without its project", "let the webhook send its payload")
     queue = Deliveries(desk.reviews)
     if body.action in DELETED:
         gone = (*body.annotations, *_several(body.annotation))
-        return Taken(status="ok", result={str(a.id): queue.delete(project, body.project.id, a.id) for a in gone})
-    return Taken(status="ok", result=_annotated(queue, project, body, body.project, job, stored))
+        return StudioTaken(status="ok", result={str(a.id): queue.delete(project, body.project.id, a.id) for a in gone})
+    return StudioTaken(status="ok", result=_annotated(queue, project, body, body.project, job, stored))
 
 
 @router.get("/{project}/metrics", summary="Nothing, as Label Studio wants it", dependencies=[needs("read")])
@@ -235,9 +241,11 @@ def _several(found: Any) -> tuple[Any, ...]:
     return () if found is None else found if isinstance(found, tuple) else (found,)
 
 
-def _annotated(queue: Deliveries, run: str, body: Event, of: ProjectSent, job: Job, stored: Stored) -> dict[str, Any]:
+def _annotated(
+    queue: Deliveries, run: str, body: StudioEvent, of: StudioProject, job: Job, stored: Stored
+) -> dict[str, Any]:
     """Each annotation by itself: one that is refused keeps no other out, and is told of among the run's events."""
-    given: tuple[AnnotationSent, ...] = _several(body.annotation)
+    given: tuple[StudioAnnotation, ...] = _several(body.annotation)
     by_id = {task.id: task for task in _several(body.task)}
     if not given or not by_id:
         raise BadInput(f"the event {body.action} came without annotation and task", "let the webhook send its payload")
@@ -259,7 +267,7 @@ def _annotated(queue: Deliveries, run: str, body: Event, of: ProjectSent, job: J
 
 
 def _read(
-    run: str, sent: AnnotationSent, task: Task | None, of: ProjectSent, controls: Controls, stored: Stored
+    run: str, sent: StudioAnnotation, task: StudioTask | None, of: StudioProject, controls: Controls, stored: Stored
 ) -> deliveries.Annotated:
     where = f"annotation {sent.id}"
     if task is None:
@@ -280,7 +288,7 @@ def _read(
     )
 
 
-def _id_of(task: Task) -> str:
+def _id_of(task: StudioTask) -> str:
     id_ = task.data.get("id")
     if not isinstance(id_, str | int) or isinstance(id_, bool) or id_ == "":
         what = f"task {task.id} has the id {short(id_)} in its data, and no text of a run is called so"
@@ -288,7 +296,7 @@ def _id_of(task: Task) -> str:
     return str(id_)
 
 
-def _same(run: str, id_: str, task: Task, texts: dict[str, Text]) -> None:
+def _same(run: str, id_: str, task: StudioTask, texts: dict[str, Text]) -> None:
     """Raises Refused or BadInput where a task is none of the run, or has come by another's id."""
     hint = "import the tasks that GET /label-studio/RUN/tasks gives"
     known = texts.get(id_)

@@ -335,7 +335,7 @@ def test_a_finished_run_goes_out_as_both_formats_and_comes_in_as_a_data_set(clie
         assert (data.json()["rows"], data.json()["labelled"]) == (2, 1)
         found = client.get(f"/v1/datasets/{data.json()['id']}/examples").json()["items"]
         assert [(e["id"], e["text"], e["label"]) for e in found] == [("x4", "text 4", ""), ("x0", "text 0", "rainy")]
-        assert found[0]["meta"]["source"] == 4
+        assert [e["meta"]["source"] for e in found] == [4, 0]
         assert found[0]["meta"]["thresher"]["history"] == [machine]
         assert found[1]["meta"]["thresher"]["history"][0]["cost"]["human_seconds"] == 6.5
     refused = client.post("/v1/datasets?format=label-studio", content=b'[{"data": {"text": 3}}]')
