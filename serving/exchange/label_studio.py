@@ -176,7 +176,8 @@ def _object(task: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:
 
 
 def _objects(task: Mapping[str, Any], key: str, where: str) -> list[dict[str, Any]]:
-    found = _list(task.get(key), key, where)
+    # An export names predictions by their numbers where it does not hold them.
+    found = [each for each in _list(task.get(key), key, where) if not (key == "predictions" and isinstance(each, int))]
     if wrong := [each for each in found if not isinstance(each, dict)]:
         raise BadInput(f"{where}: {key!r} holds {short(wrong[0])}, no object", "leave it out")
     return cast("list[dict[str, Any]]", found)

@@ -160,7 +160,13 @@ def test_what_people_did_in_label_studio_since_is_news_and_nothing_else_is() -> 
 
 
 def test_files_that_label_studio_and_argilla_wrote_themselves() -> None:
-    plain = {"id": 5, "data": {"text": "warm", "source": "mail"}, "annotations": [annotation("sunny", 1)], "meta": {}}
+    plain = {
+        "id": 5,
+        "data": {"text": "warm", "source": "mail"},
+        "annotations": [annotation("sunny", 1)],
+        "meta": {},
+        "predictions": [7],
+    }
     row = label_studio.row_of(plain, "x")
     assert (row["id"], row["label"], row["source"]) == (5, "sunny", "mail")
     assert row["thresher"]["history"][0]["cost"] == {"human_labels": 1, "human_seconds": 3.0}
