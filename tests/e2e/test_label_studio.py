@@ -20,7 +20,7 @@ from tests.support.label_studio import LabelStudio
 from tests.support.questions import TASK
 from tests.support.server import Server
 
-pytestmark = [pytest.mark.labelstudio, pytest.mark.student]
+pytestmark = [pytest.mark.labelstudio, pytest.mark.student, pytest.mark.timeout(3600)]
 
 BUDGET = 6
 SECONDS = 3.5

@@ -88,7 +88,7 @@ class LabelStudio:
         assert answer.is_success, (answer.status_code, answer.text[:2000])
         return answer.json() if answer.content else None
 
-    def _wait(self, patience: float = 300.0) -> None:
+    def _wait(self, patience: float = 1200.0) -> None:
         end = time.monotonic() + patience
         while True:
             with contextlib.suppress(httpx.HTTPError):
