@@ -42,7 +42,7 @@ class Thresher:
         self.key = Keys(engine).make("label studio", ["read", "review"])
         engine.dispose()
         self._http = httpx.Client(
-            base_url=server.url, headers={"Authorization": f"Bearer {admin}"}, timeout=60, trust_env=False
+            base_url=server.url, headers={"Authorization": f"Bearer {admin}"}, timeout=300, trust_env=False
         )
         _, pool, _ = user_files(folder)
         with pool.open(encoding="utf-8", newline="") as file:
@@ -64,7 +64,7 @@ class Thresher:
         assert answer.status_code == 200, answer.text
         return answer
 
-    def until(self, *states: str, patience: float = 240) -> str:
+    def until(self, *states: str, patience: float = 900) -> str:
         end = time.monotonic() + patience
         while (found := self.got(f"/v1/runs/{self.run}").json())["state"] not in states:
             assert found["state"] in ("queued", "running", "waiting"), found
@@ -81,7 +81,7 @@ class Thresher:
         return [json.loads(after[6:])["why"] for line, after in itertools.pairwise(lines) if "refused" in line]
 
     def _begun(self, body: dict[str, Any]) -> str:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while (answer := self._http.post("/v1/runs", json=body)).status_code == 503:
             assert time.monotonic() < end, answer.text
             time.sleep(0.2)
@@ -137,7 +137,7 @@ def said(label: str | None) -> dict[str, Any]:
     return {"result": [] if label is None else [region]}
 
 
-def test_a_run_is_labelled_in_label_studio(studio: LabelStudio, thresher: Thresher) -> None:
+def test_a_run_is_labelled_in_label_studio(thresher: Thresher, studio: LabelStudio) -> None:
     thresher.until("waiting")
     project = connected(studio, thresher)
     first = imported(studio, thresher, project, predictions=False)
@@ -206,7 +206,7 @@ def progress(thresher: Thresher) -> tuple[int, int]:
     return found["done"], found["total"]
 
 
-def settled(thresher: Thresher, patience: float = 60) -> None:
+def settled(thresher: Thresher, patience: float = 300) -> None:
     """Every label that the run waited for has arrived."""
     end = time.monotonic() + patience
     while (done := progress(thresher))[0] < done[1]:
@@ -214,7 +214,7 @@ def settled(thresher: Thresher, patience: float = 60) -> None:
         time.sleep(0.2)
 
 
-def test_labels_go_through_a_project_and_come_back(studio: LabelStudio, thresher: Thresher) -> None:
+def test_labels_go_through_a_project_and_come_back(thresher: Thresher, studio: LabelStudio) -> None:
     """A finished run's labels are imported, exported, and uploaded: nothing is lost on the way."""
     thresher.until("done")
     config = thresher.got(f"/label-studio/{thresher.run}/config").text
