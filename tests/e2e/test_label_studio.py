@@ -55,6 +55,9 @@ class Thresher:
         self.run = self._begun({**wish, "asked": {"blind_share": 0.0, "overlap": PEOPLE}})
         self.backend = f"{server.url}/label-studio/{self.run}"
 
+    def close(self) -> None:
+        self._http.close()
+
     def upload(self, content: bytes, format_: str) -> str:
         answer = self._http.post(f"/v1/datasets?format={format_}", content=content)
         assert answer.status_code == 201, answer.text
@@ -110,7 +113,9 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudio]:
 def thresher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thresher]:
     folder = tmp_path_factory.mktemp("thresher")
     with FakeOpenAI(answer=weather_answer, lean=weather_lean) as llm, Server(folder / "home", llm.url) as server:
-        yield Thresher(server, folder / "home", folder / "in")
+        found = Thresher(server, folder / "home", folder / "in")
+        yield found
+        found.close()
 
 
 def connected(studio: LabelStudio, thresher: Thresher) -> int:
