@@ -9,7 +9,19 @@ from starlette.concurrency import run_in_threadpool
 from serving import problem
 from serving import settings as environment
 from serving.pages import views
-from serving.routes import agreement, catalogue, datasets, operations, plan, prompts, reviews, roles, run_results, runs
+from serving.routes import (
+    agreement,
+    catalogue,
+    datasets,
+    label_studio,
+    operations,
+    plan,
+    prompts,
+    reviews,
+    roles,
+    run_results,
+    runs,
+)
 from serving.runs.outputs import thresher_version
 from serving.service.access import Logged
 from serving.service.desk import Desk
@@ -56,6 +68,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         run_results.router,
         reviews.router,
         agreement.router,
+        label_studio.router,
         operations.router,
         views.router,
     ):

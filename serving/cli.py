@@ -6,7 +6,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import data, engine, keys, models, plan, roles, run, serve, service
+from serving.commands import data, engine, export, keys, models, plan, roles, run, serve, service
 
 INTERRUPTED = 130
 
@@ -20,6 +20,7 @@ app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("runs")(run.runs)
 app.command("demo")(run.demo)
+app.command("export")(export.export)
 app.command("plan")(plan.plan)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)

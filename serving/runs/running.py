@@ -86,7 +86,7 @@ def demand_words(wish: Wish, chat: ChatModel) -> None:
 
 def keep_inputs(job: Job, wish: Wish, settings: Settings) -> None:
     """Before the run is recorded, so that a recorded run has them."""
-    inputs = _inputs(job, settings)
+    inputs = pool_of(job.id, settings).parent
     inputs.mkdir(parents=True, exist_ok=True)
     keep(wish.table, inputs / "pool.parquet")
     if wish.test is not None:
@@ -127,7 +127,7 @@ def prepare(
     What is written carries the number `fence` of the claim under which this process works.
     """
     job, store, folder = begun.job, begun.store, begun.folder
-    settings, inputs = setting.settings, _inputs(job, setting.settings)
+    settings, inputs = setting.settings, pool_of(job.id, setting.settings).parent
     encoder, embed = wiring.encoder(setting)
     served = (begun.served or wiring.connect(setting)) if job.llm and asks_llm else None
     _same(job, served)
@@ -233,6 +233,7 @@ def keep(table: Table, path: Path) -> None:
             "text": list(columns.texts),
             "text_b": pa.array(list(columns.texts_b) if columns.texts_b else [None] * len(columns), pa.string()),
             "label": pa.array([table.gold.get(id_) for id_ in columns.ids], pa.string()),
+            "meta": pa.array([table.meta.get(id_) for id_ in columns.ids], pa.string()),
         }
     )
     beside = path.with_suffix(".part")
@@ -244,7 +245,7 @@ def kept(path: Path) -> Table:
     """What `keep` wrote."""
     if not path.exists():
         raise StoreError(f"the input of this run is gone: {path}", "run it again from the original file")
-    rows = pq.read_table(path).to_pydict()
+    rows = pq.read_table(path, columns=["id", "text", "text_b", "label"]).to_pydict()
     pairs: list[str] | None = rows["text_b"] if any(rows["text_b"]) else None
     gold = {id_: label for id_, label in zip(rows["id"], rows["label"], strict=True) if label}
     return Table(Columns(rows["id"], rows["text"], pairs), gold, path)
@@ -256,8 +257,9 @@ def _machine() -> str:
     return f"{len(found.cores)} cores, {found.memory / machine.GIB:.0f} GiB{gpus}"
 
 
-def _inputs(job: Job, settings: Settings) -> Path:
-    return settings.home / "runs" / job.id
+def pool_of(run: str, settings: Settings) -> Path:
+    """The copy of a run's texts."""
+    return settings.home / "runs" / run / "pool.parquet"
 
 
 def _same(job: Job, served: Served | None) -> None:

@@ -78,7 +78,7 @@ class RoundShown(Frozen):
 
 def chosen(store: Store, run: StoredRun, index: int) -> RoundShown:
     """The picks of a round of the user's own cell, in order. Raises NoRun where it has chosen none yet."""
-    key = f"{_job(run.job).main.key()}/{index}/query"
+    key = f"{job_of(run.job).main.key()}/{index}/query"
     found = store.recorded(run.id, key, key).get(key)
     if found is None:
         raise NoRun(f"round {index} of run {run.id!r} has chosen nothing yet", "see /v1/runs/{run}/history")
@@ -106,7 +106,7 @@ def shown_all(store: Store, found: Sequence[StoredRun]) -> tuple[RunShown, ...]:
 
 
 def _shown(run: StoredRun, progress: Mapping[str, str]) -> RunShown:
-    job = _job(run.job)
+    job = job_of(run.job)
     rounds = _rounds({key: value for key, value in progress.items() if _of_main(job, key)})
     return RunShown(
         id=run.id,
@@ -129,7 +129,7 @@ def _shown(run: StoredRun, progress: Mapping[str, str]) -> RunShown:
 
 def history(store: Store, run: StoredRun) -> History:
     """The recorded rounds and measurements of the user's own cell, in order."""
-    start = f"{_job(run.job).main.key()}/"
+    start = f"{job_of(run.job).main.key()}/"
     rounds = store.recorded(run.id, start, "/round")
     points = store.recorded(run.id, start, "/test")
     measured = [Point.model_validate_json(points[key]) for key in sorted(points, key=_index)]
@@ -140,8 +140,8 @@ def history(store: Store, run: StoredRun) -> History:
 
 
 @lru_cache(maxsize=512)
-def _job(text: str) -> Job:
-    """Never changed after it was recorded, and asked for with every look at a run."""
+def job_of(text: str) -> Job:
+    """What a run is to do. Never changed after it was recorded, and asked for with every look at a run."""
     return Job.model_validate_json(text)
 
 
