@@ -209,6 +209,7 @@ def test_no_request_is_answered_by_a_failure_or_by_what_was_not_announced(tmp_pa
             known = {
                 "run": seeds.done,
                 "project": seeds.waiting,
+                "index": "0",
                 "id": seeds.data if "/datasets/" in operation.path else PROMPT,
             }
             if "/review" in operation.path or "/picks" in operation.path:
