@@ -72,6 +72,9 @@ class Work:
     worker: Worker
     store: Store
     folder: Path
+    screen: Screen
+    second_log: Path
+    """Of the process beside this one, where there is one."""
     fence: int | None = None
 
 
@@ -108,7 +111,7 @@ def prepare(
         people=_people(job, store, folder),
         experts=QueueExperts(Picks(store.engine), job.id) if job.people.experts else None,
     )
-    return Work(worker, store, folder, fence)
+    return Work(worker, store, folder, screen, inputs / "second.log", fence)
 
 
 def _people(job: Job, store: Store, folder: Path) -> Answering | None:
@@ -131,7 +134,7 @@ def execute(work: Work) -> str:
     begun, job = time.monotonic(), work.worker.job
     try:
         work.store.mark(job.id, "running", fence=work.fence)
-        with work.worker.screen:
+        with work.screen:
             cells = _cells(work)
     except Waiting as waiting:
         work.store.mark(job.id, "waiting", waiting.what, work.fence)
@@ -168,11 +171,11 @@ def _cells(work: Work) -> tuple[CellRecord, ...]:
     """All cells, with a second process beside this one where that is worth it."""
     job, worker = work.worker.job, work.worker
     if beside.worthwhile(job, machine.inspect()):
-        with beside.Beside(job, work.store, worker.students.parent / "second.log", work.fence) as second:
-            worker.screen.elsewhere(second.cells)
+        with beside.Beside(job, work.store, work.second_log, work.fence) as second:
+            work.screen.elsewhere(second.cells)
             worker.run([cell for cell in job.cells() if cell not in second.cells])
             worker.zero_shot()
-            second.join(worker.screen.doing)
+            second.join(work.screen.doing)
     return worker.run()
 
 
