@@ -5,7 +5,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, keys, models, plan, roles, run, serve
+from serving.commands import engine, keys, models, plan, roles, run, serve, study
 
 INTERRUPTED = 130
 
@@ -20,6 +20,7 @@ app.command("resume")(run.resume)
 app.command("runs")(run.runs)
 app.command("demo")(run.demo)
 app.command("plan")(plan.plan)
+app.command("study")(study.study)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
 app.command("generate")(roles.generate)

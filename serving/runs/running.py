@@ -58,6 +58,8 @@ def recall(name: str, setting: Setting) -> tuple[Job, Store, Path]:
     """A recorded run by its id or its folder."""
     store = wiring.open_store(setting.settings)
     stored = store.find(Path(name).name, str(Path(name).resolve()))
+    if stored.origin == "study":
+        raise BadInput(f"{stored.id!r} is a study", "start it again with its file: thresher study FILE")
     try:
         return Job.model_validate_json(stored.job), store, Path(stored.folder)
     except ValidationError as error:
@@ -154,7 +156,7 @@ def execute(work: Work) -> str:
         job=job,
         cells=cells,
         seconds=time.monotonic() - begun,
-        machine=_machine(),
+        machine=machine_line(),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     text = leave(work.worker, record, work.folder)
@@ -207,7 +209,7 @@ def kept(path: Path) -> Table:
     return Table(Columns(rows["id"], rows["text"], pairs), gold, path)
 
 
-def _machine() -> str:
+def machine_line() -> str:
     found = machine.inspect()
     gpus = f", {', '.join(gpu.name for gpu in found.gpus)}" if found.gpus else ""
     return f"{len(found.cores)} cores, {found.memory / machine.GIB:.0f} GiB{gpus}"
