@@ -108,10 +108,12 @@ class CachedEmbedder:
         if not len(texts):
             return np.asarray(self._inner.embed(texts), dtype=np.float32)
         keys = texts.texts if texts.texts_b is None else list(zip(texts.texts, texts.texts_b, strict=True))
-        known = self._row
-        if not all(key in known for key in keys):
-            self._learn(texts, {key: i for i, key in reversed(list(enumerate(keys))) if key not in known})
-        return self._vectors[[known[key] for key in keys]]
+        try:
+            rows = [self._row[key] for key in keys]
+        except KeyError:
+            self._learn(texts, {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._row})
+            rows = [self._row[key] for key in keys]
+        return self._vectors[rows]
 
     def know(self, texts: Columns, vectors: Vectors) -> None:
         """Takes the vectors of texts from elsewhere: (n, d), as `embed` of the same encoder gave them."""

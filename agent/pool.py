@@ -109,6 +109,8 @@ class Pool:
         """(rows, classes): the LLM's calibrated probabilities where it labelled a row, nan elsewhere."""
         latest = {a.example: a for a in self.annotations if a.provenance == "machine" and a.answer.label is not None}
         out = np.full((len(rows), len(self.task.labels)), np.nan)
+        if not latest:
+            return out
         for i, r in enumerate(rows):
             if (a := latest.get(self.columns.ids[int(r)])) is not None:
                 out[i] = self.target(a)

@@ -9,7 +9,7 @@ from agent.errors import BadInput
 
 
 def study(
-    file: Annotated[Path, typer.Argument(help="Study file (TOML); ready ones are in evaluation/studies.")],
+    file: Annotated[Path, typer.Argument(help="Study file (TOML), or the name of a ready study such as quick.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for the results; studies/NAME if none is named.")
     ] = None,
@@ -21,14 +21,15 @@ def study(
     """Run a study; started again, it does only what is missing. Tables, records, reports and raw cells come out."""
     from evaluation.study import parse, planned
 
+    path = ready(file)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} cannot be read: {error}", "name a study file") from error
-    read = parse(text, str(file))
+        raise BadInput(f"{path} cannot be read: {error}", "name a study file") from error
+    read = parse(text, str(path))
     read = read if minutes is None else read.model_copy(update={"minutes": minutes})
     if check:
-        typer.echo(f"{file}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
+        typer.echo(f"{path}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
         return
 
     from serving import settings
@@ -48,3 +49,17 @@ def study(
     with StudyScreen() as screen:
         ended = runner.carry_out(work, make, screen)
     typer.echo(results.leave(work, ended, folder))
+
+
+def ready(file: Path) -> Path:
+    """The file, or the ready study of that name. Raises BadInput where there is neither."""
+    from importlib.resources import files
+
+    folder = Path(str(files("evaluation") / "studies"))
+    named = folder / f"{file}.toml"
+    if file.exists():
+        return file
+    if file.suffix or not named.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
+        raise BadInput(f"there is no study file {str(file)!r}", f"name a file, or a ready study: {known}")
+    return named
