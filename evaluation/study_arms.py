@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from agent.annotate import Human
 from agent.clean import CleanerSpec, Confidence
@@ -90,6 +90,11 @@ class StudyArm(Frozen):
             raise ValueError(f"there is no recipe {self.recipe!r}; known: {', '.join(RECIPES)}")
         if form == "steps" and not self.steps:
             raise ValueError("a recipe needs a step")
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only what was given: the keys of the other forms do not belong to this one."""
+        return {key: value for key, value in plain(self).items() if key in self.model_fields_set}
 
     def built(self, learner: LearnerSpec, budget: int, reads: int) -> Recipe:
         """The recipe for one student, with the study's budget and reads where the arm has none of its own."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from agent.recipe import WeightsUsed
+from agent.recipe import Recipe, WeightsUsed
 from evaluation.overall import Overall, summary
 from evaluation.records import Arm, Cell, Comparison
 from evaluation.report import write_report
@@ -47,6 +47,8 @@ class StudyRecord(Frozen):
 
     record: int = 1
     study: Study
+    recipes: dict[str, Recipe]
+    """What the arms amount to, by their names, with the first student."""
     thresher: str
     python: str
     packages: dict[str, str]
@@ -92,8 +94,8 @@ def leave(work: Ready, ended: Ended, out: Path) -> str:
 def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cell], record: StudyRecord) -> Comparison:
     """One data set: every cell of whole shuffles, trainings apart."""
     study, data = work.study, work.bundle.sets[name]
-    learner, names = study.students[0].learner, data.card.task().names
-    arms = [arm.shown(arm.built(learner, study.budget, study.llm.reads)) for arm in study.arms]
+    names = data.card.task().names
+    arms = [arm.shown(record.recipes[arm.name]) for arm in study.arms]
     cells = [cell for plan, cell in whole.items() if plan.data == name]
     if cells and (read := _referred(work, ended, "zero-shot", name)):
         note = f"read from the first {study.llm.test_reads} test texts, nothing is trained"
@@ -158,8 +160,10 @@ def _record(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Mapp
         for name in study.sets
     }
     planned = sum(item.plan is not None for item in work.items)
+    learner = study.students[0].learner
     return StudyRecord(
         study=study,
+        recipes={arm.name: arm.built(learner, study.budget, study.llm.reads) for arm in study.arms},
         thresher=outputs.thresher_version(),
         python=platform.python_version(),
         packages={name: found for name in _PACKAGES if (found := _version(name))},

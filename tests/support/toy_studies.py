@@ -1,5 +1,6 @@
 """Whole studies that take a moment: toy sentences as data sets, the toy encoder, small students."""
 
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 
@@ -13,11 +14,10 @@ from evaluation.study import Study, parse
 from serving.settings import Settings
 from serving.studies.data import DataSet
 from serving.studies.hand import Bundle
+from serving.studies.hands import Hands, Own
 from serving.studies.jobs import Weights
 from serving.studies.runner import Ended, Ready, carry_out, ready
 from serving.studies.screen import StudyScreen
-from serving.studies.hands import Hands, Own
-from collections.abc import Callable
 from tests.support.questions import TASK, ToyEncoder
 from tests.support.toy_jobs import toy_table
 

@@ -67,10 +67,12 @@ def test_labels_to_reach_a_target_may_be_none() -> None:
 def test_the_summary_says_what_was_tested_and_what_is_descriptive() -> None:
     said = summary(Overall(STUDY, SETS, {"weather": {"svm": 0.8}, "storms": {"svm": 0.9}}))
     assert "margin - random, svm, accuracy at 16: +5.2 points" in said
-    assert "no evidence of a difference" in said
+    assert "(n = 2); a gain" in said
     assert "random, svm not reached (0 of 3)" in said
     assert "margin, svm 16 (2 of 3)" in said
     assert "of full" in said
+    equal = summary(Overall(STUDY, {"storms": SETS["storms"]}))
+    assert "+0.0 points [+0.0, +0.0], p = 1.000 (n = 2); no evidence of a difference" in equal
     unnamed = summary(Overall(STUDY.model_copy(update={"contrasts": ()}), SETS))
     assert "everything above is descriptive" in unnamed
 
