@@ -21,6 +21,8 @@ def study(
     """Run a study; started again, it does only what is missing. Tables, records, reports and raw cells come out."""
     from evaluation.study import parse, planned
 
+    if on == "ray" and jobs is not None:
+        raise BadInput("--jobs is for this machine; on Ray, the cluster says how many", "leave --jobs out")
     path = ready(file)
     try:
         text = path.read_text(encoding="utf-8")

@@ -229,4 +229,6 @@ def test_the_command_checks_a_file_before_it_starts_anything(
     assert "30 cells" in capsys.readouterr().out
     with pytest.raises(BadInput, match="there is no study file"):
         command.study(tmp_path / "none.toml", check=True)
+    with pytest.raises(BadInput, match="--jobs is for this machine"):
+        command.study(Path("quick"), jobs=2, on="ray", check=True)
     assert hands.maker("here", 1) is Own
