@@ -19,6 +19,7 @@ def study(
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
 ) -> None:
     """Run a study; started again, it does only what is missing. Tables, records, reports and raw cells come out."""
+    from evaluation.cards import card
     from evaluation.study import parse, planned
 
     if on == "ray" and jobs is not None:
@@ -30,6 +31,8 @@ def study(
         raise BadInput(f"{path} cannot be read: {error}", "name a study file") from error
     read = parse(text, str(path))
     read = read if minutes is None else read.model_copy(update={"minutes": minutes})
+    for name in read.sets:
+        card(name)
     if check:
         typer.echo(f"{path}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
         return

@@ -88,6 +88,7 @@ def leave(work: Ready, ended: Ended, out: Path) -> str:
     text = told(study, sets, record)
     atomic.write(out / "tables.txt", f"{text}\n")
     atomic.write(out / "study.json", record.model_dump_json(indent=1))
+    work.store.mark(work.bundle.run, "done", record.ended)
     return f"{text}\n\n{out}: study.json, tables.txt, cells.csv, cells.parquet, and .json and .html of each data set"
 
 

@@ -135,8 +135,8 @@ def _work(
     while left or running:
         if over():
             return True
-        while len(running) < hands.width and (item := _next(left, list(running.values()), lanes)) is not None:
-            left.remove(item)
+        while len(running) < hands.width and (place := _next(left, list(running.values()), lanes)) is not None:
+            item = left.pop(place)
             running[item.key] = item
             hands.submit(item)
         for item, result in hands.finished(_LOOK):
@@ -146,10 +146,13 @@ def _work(
     return False
 
 
-def _next(left: Sequence[Item], running: Sequence[Item], lanes: int) -> Item | None:
-    """The first item that may start now. The engine is shared, so that those behind one that waits for it go ahead."""
+def _next(left: Sequence[Item], running: Sequence[Item], lanes: int) -> int | None:
+    """The place of the first item that may start now; None where none may.
+
+    The engine is shared, so that items behind one that waits for it go ahead.
+    """
     asking = sum(item.asks_llm for item in running)
-    return next((item for item in left if asking < lanes or not item.asks_llm), None)
+    return next((i for i, item in enumerate(left) if asking < lanes or not item.asks_llm), None)
 
 
 def recorded(work: Ready) -> dict[str, Done]:
