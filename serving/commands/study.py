@@ -1,11 +1,14 @@
 """`thresher study`: learning curves of recipes over data sets, students and shuffles."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from agent.errors import BadInput
+
+if TYPE_CHECKING:
+    from evaluation.study import Study
 
 
 def study(
@@ -15,26 +18,17 @@ def study(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time; all cores if not given.")] = None,
     on: Annotated[Literal["here", "ray"], typer.Option("--on", help="Where cells are done.")] = "here",
-    minutes: Annotated[float | None, typer.Option(min=0.0, help="Time limit, instead of the file's own.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Time limit, instead of the file's own.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
 ) -> None:
     """Run a study; started again, it does only what is missing. Tables, records, reports and raw cells come out."""
-    from evaluation.cards import card
-    from evaluation.study import parse, planned
+    from evaluation.study import planned
 
+    read = checked(ready(file), minutes)
     if on == "ray" and jobs is not None:
         raise BadInput("--jobs is for this machine; on Ray, the cluster says how many", "leave --jobs out")
-    path = ready(file)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}", "name a study file") from error
-    read = parse(text, str(path))
-    read = read if minutes is None else read.model_copy(update={"minutes": minutes})
-    for name in read.sets:
-        card(name)
     if check:
-        typer.echo(f"{path}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
+        typer.echo(f"{file}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
         return
 
     from serving import settings
@@ -54,6 +48,21 @@ def study(
     with StudyScreen() as screen:
         ended = runner.carry_out(work, make, screen)
     typer.echo(results.leave(work, ended, folder))
+
+
+def checked(path: Path, minutes: float | None) -> "Study":
+    """The study of a file, with another time limit where one is given. Raises BadInput for whatever is wrong in it."""
+    from evaluation.cards import card
+    from evaluation.study import parse
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}", "name a study file") from error
+    read = parse(text, str(path))
+    for name in read.sets:
+        card(name)
+    return read if minutes is None else read.model_copy(update={"minutes": minutes})
 
 
 def ready(file: Path) -> Path:
