@@ -6,7 +6,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import data, engine, export, keys, models, plan, roles, run, serve, service
+from serving.commands import data, engine, export, keys, models, plan, roles, run, serve, service, study
 
 INTERRUPTED = 130
 
@@ -22,6 +22,7 @@ app.command("runs")(run.runs)
 app.command("demo")(run.demo)
 app.command("export")(export.export)
 app.command("plan")(plan.plan)
+app.command("study")(study.study)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
 app.command("generate")(roles.generate)

@@ -97,6 +97,8 @@ def recall(name: str, setting: Setting) -> Begun:
     """A recorded run by its id or its folder."""
     store = wiring.open_store(setting.settings)
     stored = store.find(Path(name).name, str(Path(name).resolve()))
+    if stored.origin == "study":
+        raise BadInput(f"{stored.id!r} is a study", "start it again with its file: thresher study FILE")
     try:
         return Begun(Job.model_validate_json(stored.job), store, Path(stored.folder))
     except ValidationError as error:
@@ -111,6 +113,9 @@ class Work:
     worker: Worker
     store: Store
     folder: Path
+    screen: Screen
+    second_log: Path
+    """Of the process beside this one, where there is one."""
     fence: int | None = None
 
 
@@ -146,7 +151,7 @@ def prepare(
         people=_people(job, store, folder),
         experts=QueueExperts(Picks(store.engine), job.id) if job.people.experts else None,
     )
-    return Work(worker, store, folder, fence)
+    return Work(worker, store, folder, screen, inputs / "second.log", fence)
 
 
 def _people(job: Job, store: Store, folder: Path) -> Answering | None:
@@ -174,7 +179,7 @@ def execute(work: Work, *, patient: bool = False) -> str:
     begun, job = time.monotonic(), work.worker.job
     try:
         work.store.mark(job.id, "running", fence=work.fence)
-        with work.worker.screen:
+        with work.screen:
             cells = _cells(work)
     except Waiting as waiting:
         work.store.mark(job.id, "waiting", waiting.what, work.fence)
@@ -197,7 +202,7 @@ def execute(work: Work, *, patient: bool = False) -> str:
         job=job,
         cells=cells,
         seconds=time.monotonic() - begun,
-        machine=_machine(),
+        machine=machine_line(),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     text = leave(work.worker, record, work.folder)
@@ -214,11 +219,11 @@ def _cells(work: Work) -> tuple[CellRecord, ...]:
     """All cells, with a second process beside this one where that is worth it."""
     job, worker = work.worker.job, work.worker
     if beside.worthwhile(job, machine.inspect()):
-        with beside.Beside(job, work.store, worker.students.parent / "second.log", work.fence) as second:
-            worker.screen.elsewhere(second.cells)
+        with beside.Beside(job, work.store, work.second_log, work.fence) as second:
+            work.screen.elsewhere(second.cells)
             worker.run([cell for cell in job.cells() if cell not in second.cells])
             worker.zero_shot()
-            second.join(worker.screen.doing)
+            second.join(work.screen.doing)
     return worker.run()
 
 
@@ -251,7 +256,7 @@ def kept(path: Path) -> Table:
     return Table(Columns(rows["id"], rows["text"], pairs), gold, path)
 
 
-def _machine() -> str:
+def machine_line() -> str:
     found = machine.inspect()
     gpus = f", {', '.join(gpu.name for gpu in found.gpus)}" if found.gpus else ""
     return f"{len(found.cores)} cores, {found.memory / machine.GIB:.0f} GiB{gpus}"

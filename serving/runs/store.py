@@ -16,7 +16,8 @@ from serving.runs.schema import runs, steps
 from serving.system.owner import is_dead
 
 State = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
-Origin = Literal["cli", "service"]
+Origin = Literal["cli", "service", "study"]
+"""Who works on it. A study holds the cells of many jobs, and is none itself."""
 OPEN: tuple[State, ...] = ("queued", "running", "waiting")
 """States that a run may leave."""
 
@@ -54,16 +55,18 @@ class Store:
                 connection.execute(runs.insert().values(**vars(run)))
                 append(connection, id_, "state", {"state": state, "why": ""})
         except IntegrityError:
-            return self.get(id_)
+            return self.get(id_, origin)
         return run
 
-    def get(self, id_: str) -> StoredRun:
-        """Raises NoRun, with the newest runs, where there is none of this id."""
+    def get(self, id_: str, origin: Origin | None = None) -> StoredRun:
+        """Raises NoRun, with the newest runs, where there is none of this id. A study is found by its origin."""
+        ours = runs.c.origin != "study"
         with reading(self.engine) as connection:
             row = connection.execute(_columns().where(runs.c.id == id_)).one_or_none()
-            if row is not None:
+            if row is not None and (row.origin == origin or row.origin != "study"):
                 return _run(row)
-            newest = connection.execute(select(runs.c.id).order_by(runs.c.created.desc()).limit(5)).scalars().all()
+            last = select(runs.c.id).where(ours).order_by(runs.c.created.desc()).limit(5)
+            newest = connection.execute(last).scalars().all()
         raise NoRun(f"there is no run {id_!r}", f"known: {', '.join(newest)}" if newest else "there are none yet")
 
     def find(self, name: str, folder: str) -> StoredRun:
@@ -76,7 +79,8 @@ class Store:
 
     def list(self, limit: int = 1000, after: str | None = None, state: State | None = None) -> list[StoredRun]:
         """The newest first; `after` is the last id of the page before. Raises NoRun where that one is unknown."""
-        query = _columns().order_by(runs.c.created.desc(), runs.c.id.desc()).limit(limit)
+        ours = _columns().where(runs.c.origin != "study")
+        query = ours.order_by(runs.c.created.desc(), runs.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(runs.c.state == state)
         if after is not None:

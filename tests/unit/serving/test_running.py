@@ -195,7 +195,8 @@ def test_a_run_goes_on_with_the_weights_it_began_with() -> None:
 
 def work(tmp_path: Path, worker: Worker) -> Work:
     store = Store(worker.journal("")._engine)
-    return Work(worker, store, tmp_path / "out")
+    assert worker.screen is not None
+    return Work(worker, store, tmp_path / "out", worker.screen, tmp_path / "second.log")
 
 
 def test_a_finished_run_is_marked_done_and_leaves_everything(tmp_path: Path) -> None:

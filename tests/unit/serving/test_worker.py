@@ -10,7 +10,7 @@ from agent.exchange import ChatFailure, ChatRequest
 from agent.scripted import Scripted
 from evaluation.records import Point
 from serving.runs.tables import Table
-from serving.runs.worker import scored, shuffled
+from serving.runs.worker import Checkpoints, scored, shuffled
 from tests.support.questions import TASK
 from tests.support.toy_jobs import LINEAR, SVM, said, toy_job, toy_table, toy_worker
 from tests.support.toy_runs import Remembering, answer
@@ -153,3 +153,33 @@ def test_texts_without_gold_are_left_out_and_those_without_an_answer_are_not_rig
     fewer = scored(part, TASK.names, p, Point(human_labels=0), asked)
     assert fewer.accuracy == pytest.approx(0.5)
     assert fewer.predictions == (0, 0, -1, -1)
+
+
+def test_a_curve_has_a_point_where_a_checkpoint_is_reached_or_passed() -> None:
+    wanted = Checkpoints([16, 8, 20])
+    assert [wanted.reached(n) for n in (4, 8, 12, 24, 32)] == [False, True, False, True, False]
+    assert all(Checkpoints(()).reached(n) for n in (0, 1))
+
+
+def test_checkpoints_leave_out_the_rounds_between_and_never_the_end(tmp_path: Path) -> None:
+    job = toy_job("random", "machine-only").model_copy(update={"points": (4,)})
+    by_arm = {record.arm: record for record in toy_worker(job, tmp_path).run()}
+    assert [p.human_labels for p in by_arm["random"].curve] == [4, 8]
+    assert [p.human_labels for p in by_arm["machine-only"].curve] == [0]
+    late = job.model_copy(update={"points": (8,)})
+    (tmp_path / "late").mkdir()
+    record = toy_worker(late, tmp_path / "late").run()[0]
+    assert [p.human_labels for p in record.curve] == [8]
+
+
+def test_another_training_has_the_same_order_and_its_own_random_numbers(tmp_path: Path) -> None:
+    job = toy_job("random").model_copy(update={"trainings": (0, 1)})
+    first, second = job.cells()
+    assert (first.key(), second.key()) == ("random/0/0", "random/0/0.1")
+    a, b = job.spec(first), job.spec(second)
+    assert a.training_rng().random() != b.training_rng().random()
+    worker = toy_worker(job, tmp_path)
+    one, two = worker.outcome(first), worker.outcome(second)
+    assert list(one.pool.columns.ids) == list(two.pool.columns.ids)
+    assert one.batches[0] == two.batches[0]
+    assert [(r.seed, r.training) for r in worker.run()] == [(0, 0), (0, 1)]
