@@ -1,6 +1,5 @@
-"""The same study on a Ray cluster of this machine, with its state in PostgreSQL."""
+"""The same study on a Ray cluster of this machine, with its state in PostgreSQL: `make test-ray`."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from tests.support.databases import Postgres
 from tests.support.toy_studies import done, small, toy_study
 
 
-@pytest.mark.skipif(find_spec("ray") is None, reason="needs pip install 'thresher[ray]'")
+@pytest.mark.ray
 @pytest.mark.filterwarnings("default")  # of Ray's own
 def test_a_cluster_comes_to_the_same_as_this_process(tmp_path: Path, postgres: Postgres) -> None:
     study = small(sets=["weather"], shuffles=1)

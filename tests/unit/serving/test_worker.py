@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.errors import EngineError
+from agent.errors import Unanswered
 from agent.exchange import ChatFailure, ChatRequest
 from agent.scripted import Scripted
 from evaluation.records import Point
@@ -35,9 +35,8 @@ def test_every_cell_is_measured_on_the_test_set_at_equal_human_labels(tmp_path: 
     assert sum(line.startswith("[") for line in lines) == len(records)
     assert "texts chosen by kmeans then llm:toy" in lines[0], "the first batch is shown before anything else"
     assert lines[1].startswith("    ")
-    assert sum("texts chosen" in line for line in lines) == len(job.spec(job.main).recipe.steps), (
-        "of the main cell only"
-    )
+    told = sum("texts chosen" in line or "texts written" in line for line in lines)
+    assert told == len(job.spec(job.main).recipe.steps), "of the main cell only"
     kept = sorted(path.name for path in worker.students.iterdir())
     assert kept == ["agent-0-0"], "the others are not needed once their cell is recorded"
 
@@ -109,7 +108,7 @@ def test_an_llm_that_fails_stops_the_job(tmp_path: Path) -> None:
     def broken(request: ChatRequest) -> Scripted:
         return ChatFailure(kind="server", message="no luck") if request.read else answer(request)
 
-    with pytest.raises(EngineError, match="label reads failed"):
+    with pytest.raises(Unanswered, match="questions to the LLM got no answer, the first: no luck"):
         toy_worker(toy_job("machine-only"), tmp_path, Remembering(broken)).run()
 
 
