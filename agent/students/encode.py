@@ -81,6 +81,17 @@ def repeatable(seed: int, threads: int | None) -> Generator[None]:
         yield
 
 
+@contextmanager
+def dropping(network: Any) -> Generator[None]:
+    """With dropout at work, as in training; how the network was set before is put back."""
+    before = network.training
+    network.train()
+    try:
+        yield
+    finally:
+        network.train(before)
+
+
 def autocast(precision: Literal["float32", "bfloat16"], device: str) -> "torch.autocast":
     import torch
 

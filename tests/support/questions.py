@@ -85,6 +85,10 @@ class ToyStudent:
         p = 1 / (1 + np.exp(-(warm + noise) / 4))
         return np.stack([p, 1 - p], axis=1)
 
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        sure = np.random.default_rng(seed).uniform(0, 1, (m, 1, 1))
+        return sure * self.predict(texts) + (1 - sure) / 2
+
     def embed(self, texts: Columns) -> Floats:
         return ToyEncoder().embed(texts)
 
