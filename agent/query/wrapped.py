@@ -57,7 +57,7 @@ class SkActiveMl(Frozen):
         return own if self.strategy == "falcun" else own | source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
-        """Raises BadInput where scikit-activeml is not installed, or where `dropquery` finds nothing labelled."""
+        """Raises BadInput where scikit-activeml is not installed, or where a strategy that needs labels finds none."""
         from sklearn.exceptions import ConvergenceWarning
         from threadpoolctl import threadpool_limits
 
@@ -104,7 +104,7 @@ class Asked:
 
 def _clue(spec: SkActiveMl, asked: Asked) -> Any:
     p = vectors(student(asked.ask, spec.name).predict(asked.texts))
-    known = _fitted(_rows_of(p), _rows_of(spec.vectors(asked.ask, asked.texts)))
+    known = fitted(rows_of(p), rows_of(spec.vectors(asked.ask, asked.texts)))
     clusters = spec.clusters(asked.seed)
     query = asked.pool.Clue(predict_dict={"embed": True}, cluster_algo_dict=clusters, random_state=asked.seed)
     return query.query(asked.numbers, asked.unknown, known, False, batch_size=asked.size)
@@ -113,30 +113,33 @@ def _clue(spec: SkActiveMl, asked: Asked) -> Any:
 def _falcun(spec: SkActiveMl, asked: Asked) -> Any:
     p = vectors(student(asked.ask, spec.name).predict(asked.texts))
     query = asked.pool.Falcun(random_state=asked.seed)
-    return query.query(asked.numbers, asked.unknown, _fitted(_rows_of(p)), False, batch_size=asked.size)
+    return query.query(asked.numbers, asked.unknown, fitted(rows_of(p)), False, batch_size=asked.size)
 
 
 def _dropquery(spec: SkActiveMl, asked: Asked) -> Any:
-    known = asked.ask.labelled
-    if not len(known):
-        raise BadInput(f"the strategy {spec.name!r} needs labelled texts", "begin with a strategy that needs none")
-    rows = Weighted(known.columns, known.targets, np.ones(len(known)))
-    head = fit_head(spec.vectors(asked.ask, known.columns), rows, FrozenLinear().c)
+    known = _labelled(spec, asked.ask)
+    rows = Weighted(known, asked.ask.labelled.targets, np.ones(len(known)))
+    head = fit_head(spec.vectors(asked.ask, known), rows, FrozenLinear().c)
     query = asked.pool.DropQuery(cluster_algo_dict=spec.clusters(asked.seed), random_state=asked.seed)
     x = spec.vectors(asked.ask, asked.texts).copy()
-    return query.query(x, asked.unknown, _fitted(head.predict), False, batch_size=asked.size)
+    return query.query(x, asked.unknown, fitted(head.predict), False, batch_size=asked.size)
 
 
 def _discriminative(spec: SkActiveMl, asked: Asked) -> Any:
     from skactiveml.classifier import SklearnClassifier
     from sklearn.linear_model import LogisticRegression
 
-    x, y = spec.vectors(asked.ask, asked.texts), asked.unknown
-    if len(asked.ask.labelled):
-        known = spec.vectors(asked.ask, asked.ask.labelled.columns)
-        x, y = np.concatenate([x, known]), np.concatenate([y, np.zeros(len(known))])
+    known = spec.vectors(asked.ask, _labelled(spec, asked.ask))
+    x = np.concatenate([spec.vectors(asked.ask, asked.texts), known])
+    y = np.concatenate([asked.unknown, np.zeros(len(known))])
     told_apart = SklearnClassifier(LogisticRegression(max_iter=2000), classes=[0, 1], random_state=asked.seed)
     return asked.pool.DiscriminativeAL(random_state=asked.seed).query(x, y, told_apart, batch_size=asked.size)
+
+
+def _labelled(spec: SkActiveMl, ask: Query) -> Columns:
+    if not len(ask.labelled):
+        raise BadInput(f"the strategy {spec.name!r} needs labelled texts", "begin with a strategy that needs none")
+    return ask.labelled.columns
 
 
 _ANSWERS: dict[Wrapped, Callable[[SkActiveMl, Asked], Any]] = {
@@ -156,12 +159,12 @@ def _library() -> Any:
     return pool
 
 
-def _rows_of(values: Vectors) -> Callable[[Vectors], Vectors]:
+def rows_of(values: Vectors) -> Callable[[Vectors], Vectors]:
     """From row numbers to rows, copied: the library writes into what it is given."""
     return lambda numbers: values[numbers[:, 0].astype(np.intp)].copy()
 
 
-def _fitted(p: Callable[[Vectors], Vectors], h: Callable[[Vectors], Vectors] | None = None) -> Any:
+def fitted(p: Callable[[Vectors], Vectors], h: Callable[[Vectors], Vectors] | None = None) -> Any:
     """A fitted classifier, as the library wants one, that says what `p` and `h` say."""
     from skactiveml.base import SkactivemlClassifier
 
@@ -171,8 +174,8 @@ def _fitted(p: Callable[[Vectors], Vectors], h: Callable[[Vectors], Vectors] | N
     def predict(_: Any, x: Vectors) -> NDArray[np.intp]:
         return p(x).argmax(axis=1)
 
-    def fit(fitted: Any, *_: Any) -> Any:
-        return fitted
+    def fit(self: Any, *_: Any) -> Any:
+        return self
 
     # Made by `type`, since the names of the arguments that the base class wants are none of ours.
     return type("Fitted", (SkactivemlClassifier,), {"fit": fit, "predict": predict, "predict_proba": predict_proba})()

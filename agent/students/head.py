@@ -1,12 +1,13 @@
 """Logistic regression on vectors: what stands on a frozen or fine-tuned encoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.protocols import Floats, Weighted
+from agent.protocols import Columns, Floats, Weighted
 from agent.students.soft import UNSEEN_WEIGHT, harden, softmax
 
 
@@ -44,6 +45,33 @@ def fit_head(x: Floats, rows: Weighted, c: float) -> Head:
     if k == 2:  # one row for the second class: the first class has the opposite half
         coef, bias = np.concatenate([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
     return Head(coef, bias)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a head was fitted on, and how: enough to fit others like it."""
+
+    x: NDArray[np.float64]
+    """(n, d)"""
+    targets: Floats
+    """(n, classes)"""
+    weights: Floats
+    """(n,)"""
+    c: float
+    NAMES: ClassVar[tuple[str, ...]] = ("x", "targets", "weights", "c")
+
+    def samples(self, x: Floats, m: int, seed: int) -> NDArray[np.float64]:
+        """(m, n, classes): what a committee of `m` heads says of the vectors `x`, (n, d)."""
+        rows = Weighted(Columns([], []), self.targets, self.weights)
+        return np.stack([head.predict(x) for head in committee(self.x, rows, self.c, m, seed)])
+
+    def arrays(self) -> dict[str, Floats]:
+        return {"x": self.x, "targets": self.targets, "weights": self.weights, "c": np.asarray(self.c)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[np.float64]]) -> "Seen":
+        """From what `arrays` gave."""
+        return cls(arrays["x"], arrays["targets"], arrays["weights"], float(arrays["c"]))
 
 
 def committee(x: Floats, rows: Weighted, c: float, m: int, seed: int) -> list[Head]:

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.domain import Task
 from agent.errors import BadInput, ModelError
 from agent.protocols import Bench, Columns, Embedder, Floats, Weighted
-from agent.students.files import read_arrays, read_card, write_student
-from agent.students.head import Head, committee, fit_head
+from agent.students.files import Card, read_arrays, read_card, write_student
+from agent.students.head import Head, Seen, fit_head
 from agent.students.soft import usable
 from prompts.messages import Frozen
 
@@ -56,22 +55,8 @@ class FrozenLinear(Frozen):
             encoder = SentenceEncoder(Path(card.encoder_folder))
         if encoder.name != card.encoder:
             raise ModelError(f"{folder} was trained on the encoder {card.encoder!r}, found {encoder.name!r}")
-        arrays = read_arrays(folder, "coef", "bias", "x", "targets", "weights", "c")
-        seen = Seen(arrays["x"], arrays["targets"], arrays["weights"], float(arrays["c"]))
-        return LinearStudent(encoder, task.names, Head(arrays["coef"], arrays["bias"]), seen)
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a student was fitted on, and how."""
-
-    x: NDArray[np.float64]
-    """(n, d)"""
-    targets: Floats
-    """(n, classes)"""
-    weights: Floats
-    """(n,)"""
-    c: float
+        arrays = read_arrays(folder, "coef", "bias", *Seen.NAMES)
+        return LinearStudent(encoder, task.names, Head(arrays["coef"], arrays["bias"]), Seen.of(arrays))
 
 
 @dataclass(frozen=True)
@@ -85,25 +70,15 @@ class LinearStudent:
         return self.head.predict(self.encoder.embed(texts))
 
     def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
-        """(m, n, classes): `m` more students, each fitted to other weights of the labels (`head.committee`)."""
-        x, seen = self.encoder.embed(texts), self.seen
-        rows = Weighted(Columns([], []), seen.targets, seen.weights)
-        return np.stack([head.predict(x) for head in committee(seen.x, rows, seen.c, m, seed)])
+        """(m, n, classes): `m` more students, each fitted to other weights of the labels (`agent.students.head`)."""
+        return self.seen.samples(self.encoder.embed(texts), m, seed)
 
     def embed(self, texts: Columns) -> Floats:
         """The encoder's vectors: this student has no others."""
         return self.encoder.embed(texts)
 
     def save(self, folder: Path) -> None:
-        where, seen = getattr(self.encoder, "folder", None), self.seen
-        arrays: dict[str, Floats] = {
-            "coef": self.head.coef,
-            "bias": self.head.bias,
-            "x": seen.x,
-            "targets": seen.targets,
-            "weights": seen.weights,
-            "c": np.asarray(seen.c),
-        }
-        write_student(
-            folder, "linear", self.labels, arrays, encoder=self.encoder.name, encoder_folder=str(where) if where else ""
-        )
+        where = getattr(self.encoder, "folder", None)
+        arrays = {"coef": self.head.coef, "bias": self.head.bias, **self.seen.arrays()}
+        named = {"encoder": self.encoder.name, "encoder_folder": str(where) if where else ""}
+        write_student(folder, Card(kind="linear", labels=self.labels, **named), arrays)

@@ -1,6 +1,7 @@
 """Small, made-up surroundings for strategies and students: an encoder, a student and an LLM that cost nothing."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -106,6 +107,16 @@ def toy_answer(request: ChatRequest) -> Scripted:
     if shown:
         return "Selected: " + ", ".join(reversed(shown[-8:]))
     return "\n".join(f"{i + 1}. the old market was {word} and full of people" for i, word in enumerate(_WARM[:5]))
+
+
+def toy_neighbours(request: ChatRequest) -> Scripted:
+    """Reads a label by the words that a text shares with the demonstrations before it."""
+    said = [message.content for message in request.messages]
+    asked, share = set(said[-1].split()), dict.fromkeys(request.read, 0.01)
+    for shown, answer in itertools.pairwise(said[:-1]):
+        if answer in share:
+            share[answer] += len(asked & set(shown.split()) & {*_WARM, *_WET}) ** 2
+    return {word: 0.9 * value / sum(share.values()) for word, value in share.items()}
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

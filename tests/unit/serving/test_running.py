@@ -73,7 +73,7 @@ def paired(n: int) -> Table:
 REFUSED = {
     "budget": ({"budget": 41}, "the budget of 41 labels is larger than the pool of 40 texts; ask for less"),
     "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'; known: agent, random"),
-    "student": ({"students": ("gpt",)}, "there is no student 'gpt'; known: bert, svm"),
+    "student": ({"students": ("gpt",)}, "there is no student 'gpt'; known: bert, setfit, linear, svm"),
     "compare without test": ({"compare": True, "simulate": True}, "a comparison needs gold labels"),
     "compare without people": ({"compare": True, "test": toy_table(9, seed=9)}, "a comparison needs gold labels"),
     "one class": ({"table": one_class(), "simulate": True}, "every text in one.csv is labelled 'sunny'; give texts of"),
