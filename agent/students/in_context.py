@@ -32,7 +32,7 @@ class InContext(Frozen):
         return "in-context"
 
     def fit(self, labelled: Weighted, task: Task, bench: Bench, rng: np.random.Generator) -> "InContextStudent":
-        """Reads the bench's sample for the LLM's prior. Raises BadInput where nothing has a weight, or without an LLM."""
+        """Reads the sample for the LLM's prior. Raises BadInput where nothing has a weight, or no LLM is there."""
         rows = usable(labelled, task)
         chat = _chat(bench)
         order = [int(r) for r in chosen(rows, self.shown, rng)]

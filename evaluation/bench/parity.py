@@ -5,6 +5,7 @@
 Prints for each pair of implementations what is compared and on how many of 20 inputs both name the same rows.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -274,10 +275,12 @@ def _discriminative(given: Drawn) -> tuple[Rows, Rows]:
     from sklearn.linear_model import LogisticRegression
     from small_text import DiscriminativeActiveLearning, SklearnClassifierFactory, SklearnDataset
 
-    model: Any = LogisticRegression(max_iter=2000, tol=1e-8)
-    data: Any = SklearnDataset(given.x, np.zeros(len(given.x), dtype=np.intp), target_labels=np.arange(2))
+    model: Any = LogisticRegression(max_iter=2000)
     theirs = DiscriminativeActiveLearning(SklearnClassifierFactory(model, 2), 6, unlabeled_factor=N, pbar=None)
-    found = theirs.query(None, data, np.arange(N), np.arange(N, N + KNOWN), given.y[N:], n=6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # small-text calls functions that it has deprecated
+        data: Any = SklearnDataset(given.x, np.zeros(len(given.x), dtype=np.intp), target_labels=np.arange(2))
+        found = theirs.query(None, data, np.arange(N), np.arange(N, N + KNOWN), given.y[N:], n=6)
     return ours(SkActiveMl(strategy="discriminative"), given, 6), found
 
 
