@@ -8,6 +8,7 @@ import pytest
 
 from agent.errors import BadInput, StoreError, Waiting
 from agent.generate import Generate
+from agent.protocols import Bench
 from agent.recipe import WeightsUsed
 from agent.recipes import RECIPES
 from agent.students import FrozenLinear
@@ -25,8 +26,9 @@ from serving.runs.wiring import open_store
 from serving.runs.wishes import COMPARED, LEARNERS, Wish, asks_llm, check, plan
 from serving.runs.worker import Worker
 from serving.settings import Settings
+from tests.support import toy_runs
 from tests.support.questions import TASK, texts
-from tests.support.toy_jobs import toy_job, toy_table, toy_worker
+from tests.support.toy_jobs import LINEAR, toy_job, toy_table, toy_worker
 
 HONOURS = Honours(
     label_logprobs=True,
@@ -238,6 +240,17 @@ def test_a_failed_run_is_marked_with_its_reason_and_leaves_nothing(tmp_path: Pat
     assert stored.state == "failed"
     assert "no gold label" in stored.why
     assert not (tmp_path / "out").exists()
+
+
+def test_the_linear_student_of_a_run_opens_again(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("random", learners=(LINEAR,)), tmp_path)
+    done = work(tmp_path, worker)
+    execute(done)
+    assert done.store.get(worker.job.id).state == "done"
+    student = FrozenLinear().load(tmp_path / "out" / "student", TASK, Bench(TASK, embed=toy_runs.ENCODER))
+    columns, classes = texts(30, seed=9)
+    assert (student.predict(columns).argmax(axis=1) == classes).mean() > 0.6
+    assert student.samples(columns, 3).shape == (3, 30, 2)
 
 
 def test_every_student_of_the_command_line_has_its_own_name() -> None:
