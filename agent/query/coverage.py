@@ -120,10 +120,11 @@ def cover(x: Vectors, known: Vectors | None, k: int, similarity: Similarity) -> 
         gains = np.maximum(similarity(squared(x[part], x)) - covered, 0.0).sum(axis=1)
         queue += [(-float(gain), part.start + i) for i, gain in enumerate(gains)]
     heapq.heapify(queue)
+    norms = (x**2).sum(axis=1)
     taken, computed = list[int](), np.zeros(len(x), dtype=np.intp)
     while len(taken) < min(k, len(x)):
         row = queue[0][1]
-        reach = similarity(squared(x[row : row + 1], x))[0]
+        reach = similarity(np.maximum(norms + norms[row] - 2.0 * (x @ x[row]), 0.0))
         if computed[row] == len(taken):
             heapq.heappop(queue)
             taken.append(row)

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.errors import BadInput, StoreError, Waiting
@@ -247,10 +248,11 @@ def test_the_linear_student_of_a_run_opens_again(tmp_path: Path) -> None:
     done = work(tmp_path, worker)
     execute(done)
     assert done.store.get(worker.job.id).state == "done"
-    student = FrozenLinear().load(tmp_path / "out" / "student", TASK, Bench(TASK, embed=toy_runs.ENCODER))
-    columns, classes = texts(30, seed=9)
-    assert (student.predict(columns).argmax(axis=1) == classes).mean() > 0.6
-    assert student.samples(columns, 3).shape == (3, 30, 2)
+    folders = [tmp_path / "out" / "student", *(tmp_path / "students").iterdir()]
+    found, *fitted = (FrozenLinear().load(f, TASK, Bench(TASK, embed=toy_runs.ENCODER)) for f in folders)
+    columns, _ = texts(30, seed=9)
+    assert any(np.array_equal(found.predict(columns), each.predict(columns)) for each in fitted)
+    assert found.samples(columns, 3).shape == (3, 30, 2)
 
 
 def test_every_student_of_the_command_line_has_its_own_name() -> None:
