@@ -80,5 +80,6 @@ class LinearStudent:
     def save(self, folder: Path) -> None:
         where = getattr(self.encoder, "folder", None)
         arrays = {"coef": self.head.coef, "bias": self.head.bias, **self.seen.arrays()}
-        named = {"encoder": self.encoder.name, "encoder_folder": str(where) if where else ""}
-        write_student(folder, Card(kind="linear", labels=self.labels, **named), arrays)
+        lies = str(where) if where else ""
+        card = Card(kind="linear", labels=self.labels, encoder=self.encoder.name, encoder_folder=lies)
+        write_student(folder, card, arrays)

@@ -8,6 +8,7 @@ Prints for each pair of implementations what is compared and on how many of 20 i
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from agent.query import (
 from agent.query.badge import gradients, spread
 from agent.query.diversity import nearest_rows
 from agent.query.typical import typical
-from agent.query.wrapped import fitted, rows_of
+from agent.query.wrapped import Wrapped, fitted, rows_of
 
 INPUTS, N, KNOWN, D, CLASSES, SIZE, MEMBERS = 20, 200, 24, 16, 4, 12, 10
 Rows = Sequence[int] | NDArray[np.intp]
@@ -74,7 +75,7 @@ def drawn(seed: int) -> Drawn:
     x = rng.normal(size=(N + KNOWN, D))
     p = rng.dirichlet(np.ones(CLASSES), size=N + KNOWN)
     members = rng.dirichlet(np.ones(CLASSES), size=(MEMBERS, N + KNOWN))
-    y = np.concatenate([np.full(N, np.nan), np.arange(KNOWN) % CLASSES])
+    y = np.concatenate([np.full(N, np.nan), np.arange(KNOWN) % float(CLASSES)])
     return Drawn(x / np.linalg.norm(x, axis=1, keepdims=True), p, members, y, seed)
 
 
@@ -115,11 +116,14 @@ class Check:
         return sum([int(r) for r in mine] == [int(r) for r in theirs] for mine, theirs in found)
 
 
+def _pool() -> Any:
+    """`skactiveml.pool`, whose functions are typed too loosely to be of help."""
+    return import_module("skactiveml.pool")
+
+
 def _uncertainty(strategy: QueryStrategy, method: str) -> Callable[[Drawn], tuple[Rows, Rows]]:
     def answers(given: Drawn) -> tuple[Rows, Rows]:
-        from skactiveml.pool import UncertaintySampling
-
-        theirs = UncertaintySampling(method=method, random_state=0)
+        theirs = _pool().UncertaintySampling(method=method, random_state=0)
         clf = fitted(rows_of(given.p))
         return ours(strategy, given), theirs.query(given.numbers, given.y, clf, fit_clf=False, batch_size=SIZE)
 
@@ -144,17 +148,15 @@ def _scored(strategy: QueryStrategy, theirs: str) -> Callable[[Drawn], tuple[Row
 
 
 def _bald(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import batch_bald
     from skactiveml.utils import simple_batch
 
-    scores = batch_bald(given.members[:, :N].copy(), batch_size=1)[0]
-    return ours(Bald(members=MEMBERS), given), simple_batch(scores, random_state=0, batch_size=SIZE)
+    scores = _pool().batch_bald(given.members[:, :N].copy(), batch_size=1)[0]
+    best: Any = simple_batch(scores, random_state=0, batch_size=SIZE)
+    return ours(Bald(members=MEMBERS), given), best
 
 
 def _kcenter(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import CoreSet
-
-    return ours(KCenter(), given), CoreSet(random_state=0).query(given.x, given.y, batch_size=SIZE)
+    return ours(KCenter(), given), _pool().CoreSet(random_state=0).query(given.x, given.y, batch_size=SIZE)
 
 
 def _kcenter_small_text(given: Drawn) -> tuple[Rows, Rows]:
@@ -165,10 +167,8 @@ def _kcenter_small_text(given: Drawn) -> tuple[Rows, Rows]:
 
 
 def _badge(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import Badge
-
     clf = fitted(rows_of(given.p), rows_of(given.x))
-    query = Badge(clf_embedding_flag_name="embed", random_state=given.seed)
+    query = _pool().Badge(clf_embedding_flag_name="embed", random_state=given.seed)
     query.query(given.numbers, given.y, clf, fit_clf=False)  # one pick needs no random number, but seeds them
     draws = np.concatenate([[0.0], query.random_state_.random_sample(SIZE - 1)])
     theirs = query.query(given.numbers, given.y, clf, fit_clf=False, batch_size=SIZE)
@@ -180,8 +180,6 @@ def _centres(given: Drawn) -> NDArray[np.float64]:
 
 
 def _kmeans(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import Clue
-
     class Clusters:
         def __init__(self, n_clusters: int) -> None:
             self.n_clusters = n_clusters
@@ -191,7 +189,7 @@ def _kmeans(given: Drawn) -> tuple[Rows, Rows]:
 
     sure = np.eye(CLASSES)[np.zeros(len(given.x), dtype=np.intp)]  # no entropy: all texts weigh alike
     clf, known = fitted(rows_of(sure), rows_of(given.x)), {"embed": True}
-    theirs = Clue(predict_dict=known, cluster_algo=Clusters, random_state=0)
+    theirs = _pool().Clue(predict_dict=known, cluster_algo=Clusters, random_state=0)
     found = theirs.query(given.numbers, given.y, clf, fit_estimator=False, batch_size=SIZE)
     return nearest_rows(given.x[:N], _centres(given), SIZE), found
 
@@ -204,8 +202,6 @@ def _kmeans_small_text(given: Drawn) -> tuple[Rows, Rows]:
 
 
 def _typiclust(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import TypiClust
-
     few, k = 6, 8
     x, y = given.x[: N + few], given.y[: N + few]
     sizes = np.arange(few + k) * 2 + 1  # all different, so that the order of clusters is no matter of chance
@@ -219,7 +215,7 @@ def _typiclust(given: Drawn) -> tuple[Rows, Rows]:
         def fit_predict(self, _: Any) -> Any:
             return labels
 
-    theirs = TypiClust(cluster_algo=Clusters, k=5, random_state=0)
+    theirs = _pool().TypiClust(cluster_algo=Clusters, k=5, random_state=0)
     return typical(x, labels.astype(np.intp), N, k, 5), theirs.query(x, y, batch_size=k)
 
 
@@ -240,8 +236,6 @@ def _stars(given: Drawn, radius: float) -> NDArray[np.float64]:
 
 
 def _probcover(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import ProbCover as Theirs
-
     class Clusters:
         def __init__(self, n_clusters: int) -> None:
             self.n_clusters = n_clusters
@@ -251,22 +245,18 @@ def _probcover(given: Drawn) -> tuple[Rows, Rows]:
 
     radius, few = 0.3, 4
     given = replace(given, x=_stars(given, radius))
-    theirs = Theirs(deltas=[0.1, radius], cluster_algo=Clusters, random_state=0)
+    theirs = _pool().ProbCover(deltas=[0.1, radius], cluster_algo=Clusters, random_state=0)
     return ours(ProbCover(radius=radius), given, few), theirs.query(given.x, given.y, batch_size=few)
 
 
 def _maxherding(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import MaxHerding as Theirs
-
-    theirs = Theirs(metric_dict={"gamma": 1.0}, random_state=0)
+    theirs = _pool().MaxHerding(metric_dict={"gamma": 1.0}, random_state=0)
     return ours(MaxHerding(), given), theirs.query(given.x, given.y, batch_size=SIZE)
 
 
 def _contrastive(given: Drawn) -> tuple[Rows, Rows]:
-    from skactiveml.pool import ContrastiveAL
-
     clf = fitted(rows_of(given.p), rows_of(given.x))
-    theirs = ContrastiveAL({"n_neighbors": 10}, clf_embedding_flag_name="embed", random_state=0)
+    theirs = _pool().ContrastiveAL({"n_neighbors": 10}, clf_embedding_flag_name="embed", random_state=0)
     found = theirs.query(given.numbers, given.y, clf, fit_clf=False, batch_size=SIZE)
     return ours(Contrastive(), given), found
 
@@ -276,12 +266,30 @@ def _discriminative(given: Drawn) -> tuple[Rows, Rows]:
     from small_text import DiscriminativeActiveLearning, SklearnClassifierFactory, SklearnDataset
 
     model: Any = LogisticRegression(max_iter=2000)
-    theirs = DiscriminativeActiveLearning(SklearnClassifierFactory(model, 2), 6, unlabeled_factor=N, pbar=None)
+    silent: Any = None
+    theirs = DiscriminativeActiveLearning(SklearnClassifierFactory(model, 2), 6, unlabeled_factor=N, pbar=silent)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # small-text calls functions that it has deprecated
         data: Any = SklearnDataset(given.x, np.zeros(len(given.x), dtype=np.intp), target_labels=np.arange(2))
         found = theirs.query(None, data, np.arange(N), np.arange(N, N + KNOWN), given.y[N:], n=6)
     return ours(SkActiveMl(strategy="discriminative"), given, 6), found
+
+
+def _adapted(name: Wrapped) -> Callable[[Drawn], tuple[Rows, Rows]]:
+    """Through our adapter, and asked directly: there the library fits a classifier of its own to the same labels."""
+
+    def answers(given: Drawn) -> tuple[Rows, Rows]:
+        from skactiveml.classifier import SklearnClassifier
+        from sklearn.linear_model import LogisticRegression
+
+        own: Any = SklearnClassifier(LogisticRegression(), classes=list(range(CLASSES)))
+        given = replace(given, p=own.fit(given.x, given.y).predict_proba(given.x))
+        seed = int(np.random.default_rng(given.seed).integers(2**31))
+        clusters = {"cluster_algo_dict": {"random_state": seed, "n_init": 3}} if name == "clue" else {}
+        theirs = getattr(_pool(), name.capitalize())(random_state=seed, **clusters)
+        return ours(SkActiveMl(strategy=name), given), theirs.query(given.x, given.y, own, batch_size=SIZE)
+
+    return answers
 
 
 SCORES, SET = "all picks, in order", "the set of picks, which come in no order"
@@ -298,6 +306,8 @@ CHECKS: tuple[Check, ...] = (
     Check("probcover", "scikit-activeml", "four picks, in order, radius given", _probcover),
     Check("maxherding", "scikit-activeml", SCORES, _maxherding),
     Check("contrastive", "scikit-activeml", SCORES, _contrastive),
+    Check("clue (wrapped)", "scikit-activeml", f"{SCORES}, its own classifier", _adapted("clue")),
+    Check("falcun (wrapped)", "scikit-activeml", f"{SCORES}, its own classifier", _adapted("falcun")),
     Check("least-confidence", "small-text", SET, _scored(LeastConfidence(), "LeastConfidence")),
     Check("margin", "small-text", SET, _scored(Margin(), "BreakingTies")),
     Check("entropy", "small-text", SET, _scored(Entropy(), "PredictionEntropy")),

@@ -248,7 +248,7 @@ def test_the_linear_student_of_a_run_opens_again(tmp_path: Path) -> None:
     done = work(tmp_path, worker)
     execute(done)
     assert done.store.get(worker.job.id).state == "done"
-    folders = [tmp_path / "out" / "student", *(tmp_path / "students").iterdir()]
+    folders = [tmp_path / "out" / "student", *(card.parent for card in (tmp_path / "students").rglob("student.json"))]
     found, *fitted = (FrozenLinear().load(f, TASK, Bench(TASK, embed=toy_runs.ENCODER)) for f in folders)
     columns, _ = texts(30, seed=9)
     assert any(np.array_equal(found.predict(columns), each.predict(columns)) for each in fitted)
