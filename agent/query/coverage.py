@@ -12,7 +12,7 @@ from agent.domain import Batch
 from agent.protocols import Need, Query, Rows
 from agent.query.choose import chosen, features
 from agent.query.diversity import Source, cluster, source_needs
-from agent.query.space import Vectors, blocks, sampled, squared, vectors
+from agent.query.space import CELLS, Vectors, blocks, sampled, squared, vectors
 from prompts.messages import Frozen
 
 Similarity = Callable[[Vectors], Vectors]
@@ -25,7 +25,7 @@ class ProbCover(Frozen):
     The radius is the largest at which a share `purity` of all balls holds texts of one cluster only, with as many
     clusters as classes: found exactly, not on a grid.
 
-    Time O(n^2 d) twice, and O(n d) for each gain that is computed anew; memory O(n d) and one block.
+    Time O(n^2 d) twice, and O(n d) for each gain that is computed anew, at most n a pick; memory O(n d) and one block.
     """
 
     kind: Literal["probcover"] = "probcover"
@@ -59,7 +59,7 @@ class ProbCover(Frozen):
 class MaxHerding(Frozen):
     """As ProbCover with soft edges: coverage is a Gaussian kernel (Bae, Noh & Sutherland, ECCV 2024).
 
-    Time O(n^2 d), and O(n d) for each gain that is computed anew; memory O(n d) and one block.
+    Time O(n^2 d), and O(n d) for each gain that is computed anew, at most n a pick; memory O(n d) and one block.
     """
 
     kind: Literal["maxherding"] = "maxherding"
@@ -120,18 +120,21 @@ def cover(x: Vectors, known: Vectors | None, k: int, similarity: Similarity) -> 
         gains = np.maximum(similarity(squared(x[part], x)) - covered, 0.0).sum(axis=1)
         queue += [(-float(gain), part.start + i) for i, gain in enumerate(gains)]
     heapq.heapify(queue)
-    norms = (x**2).sum(axis=1)
-    taken, computed = list[int](), np.zeros(len(x), dtype=np.intp)
+    taken, computed, many = list[int](), np.zeros(len(x), dtype=np.intp), 1
     while len(taken) < min(k, len(x)):
-        row = queue[0][1]
-        reach = similarity(np.maximum(norms + norms[row] - 2.0 * (x @ x[row]), 0.0))
-        if computed[row] == len(taken):
-            heapq.heappop(queue)
-            taken.append(row)
-            covered = np.maximum(covered, reach)
+        stale = list[int]()
+        while queue and len(stale) < many and computed[queue[0][1]] < len(taken):
+            stale.append(heapq.heappop(queue)[1])
+        if stale:
+            gains = np.maximum(similarity(squared(x[stale], x)) - covered, 0.0).sum(axis=1)
+            computed[stale] = len(taken)
+            for gain, row in zip(gains, stale, strict=True):
+                heapq.heappush(queue, (-float(gain), row))
+            many = min(2 * many, max(1, CELLS // len(x)))  # where all gains are alike, single rows would take for ever
             continue
-        computed[row] = len(taken)
-        heapq.heapreplace(queue, (-float(np.maximum(reach - covered, 0.0).sum()), row))
+        row, many = heapq.heappop(queue)[1], 1
+        taken.append(row)
+        covered = np.maximum(covered, similarity(squared(x[row : row + 1], x))[0])
     return np.asarray(taken, dtype=np.intp)
 
 
