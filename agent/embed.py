@@ -13,16 +13,12 @@ from agent.errors import ModelError
 from agent.protocols import Columns, Embedder
 from agent.students.encode import (
     Precision,
-    autocast,
     best_device,
     best_precision,
-    by_length,
+    encoded,
     load_model,
     load_tokenizer,
     longest,
-    padded,
-    repeatable,
-    tokenize,
 )
 
 Vectors = NDArray[np.float32]
@@ -60,21 +56,9 @@ class SentenceEncoder:
 
     def embed(self, texts: Columns) -> Vectors:
         """(n, d), rows of unit length. For a pair, the encoder reads both halves as one input."""
-        import torch
-
         model, tokenizer = self._load()
-        length = longest(self._max_length, model.config, tokenizer)
-        tokens, device = tokenize(tokenizer, texts, length), best_device()
-        out = np.zeros((len(texts), int(model.config.hidden_size)), dtype=np.float32)
-        precision = best_precision(self._precision)
-        with repeatable(0, self._threads), torch.inference_mode(), autocast(precision, device):
-            for rows in by_length(tokens, self._batch):
-                batch = padded(tokens, rows.tolist(), tokenizer.pad_token_id, device)
-                hidden = model(**batch).last_hidden_state.float()
-                mask = batch["attention_mask"].unsqueeze(-1).float()
-                mean = (hidden * mask).sum(1) / mask.sum(1)
-                out[rows] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
-        return out
+        length, precision = longest(self._max_length, model.config, tokenizer), best_precision(self._precision)
+        return encoded(model, tokenizer, texts, length, precision, self._threads, self._batch)
 
     def _load(self) -> tuple[Any, Any]:
         from transformers import AutoModel

@@ -35,6 +35,9 @@ class Labels(Frozen):
 
 Record = TypeVar("Record", Batch, Labels)
 
+KEPT = 2
+"""Of the files of kept students. Those of an older form are fitted again, not read."""
+
 PEOPLE = (Human, Simulated, Gold)
 """Annotators that can label nothing once the budget is spent."""
 
@@ -310,7 +313,8 @@ def _entropy(p: Floats) -> float:
 
 def _key(learner: LearnerSpec, weighted: Weighted, spec: RunSpec, checkpoint: str) -> str:
     """A hash of all that a fitted student depends on; the names of the classes are kept inside it."""
-    digest = hashlib.sha256(f"{learner.model_dump_json()}\x1f{spec.seed}.{spec.training}\x1f{checkpoint}\x1f".encode())
+    made = f"{KEPT}\x1f{learner.model_dump_json()}\x1f{spec.seed}.{spec.training}\x1f{checkpoint}\x1f"
+    digest = hashlib.sha256(made.encode())
     for text in (*spec.task.names, *weighted.columns.ids, *weighted.columns.texts, *(weighted.columns.texts_b or ())):
         digest.update(text.encode() + b"\x1f")
     digest.update(np.round(weighted.targets, 9).tobytes() + np.round(weighted.weights, 9).tobytes())

@@ -48,7 +48,8 @@ class Recipe(Frozen):
 
     @property
     def asks_llm(self) -> bool:
-        return '"kind":"llm"' in self.model_dump_json() or '"kind":"generate"' in self.model_dump_json()
+        said = self.model_dump_json()
+        return any(f'"kind":"{kind}"' in said for kind in ("llm", "generate", "in-context"))
 
 
 class WeightsUsed(Frozen):

@@ -20,7 +20,7 @@ def plan(
     simulate: Annotated[bool, typer.Option("--simulate", help="Take people's answers from the label column.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
-    student: Annotated[list[str] | None, typer.Option(help="bert or svm; several for a comparison.")] = None,
+    student: Annotated[list[str] | None, typer.Option(help="bert, setfit, linear or svm; several to compare.")] = None,
     reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",

@@ -49,7 +49,7 @@ def run(
     noise: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of simulated answers that are wrong.")] = 0.0,
     compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
-    student: Annotated[list[str] | None, typer.Option(help="bert or svm; several for a comparison.")] = None,
+    student: Annotated[list[str] | None, typer.Option(help="bert, setfit, linear or svm; several to compare.")] = None,
     reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
     cap: Capped = None,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",

@@ -9,7 +9,7 @@ from agent.errors import BadInput
 from agent.generate.filters import digest
 from agent.recipe import Recipe
 from agent.recipes import RECIPES
-from agent.students import Bert, LearnerSpec, TfidfSvm
+from agent.students import Bert, FrozenLinear, LearnerSpec, SetFit, TfidfSvm
 from evaluation.cards import card
 from evaluation.records import Arm, Role
 from evaluation.split import SplitReport
@@ -20,7 +20,7 @@ from serving.runs import outputs, wiring
 from serving.runs.job import Caps, Job, JobArm, People
 from serving.runs.tables import Table
 
-LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "svm": TfidfSvm()}
+LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "setfit": SetFit(), "linear": FrozenLinear(), "svm": TfidfSvm()}
 COMPARED: tuple[tuple[str, Role, str], ...] = (
     ("agent", "agent", "agent"),
     ("random-and-machine", "control", "random people + LLM labels"),
@@ -187,7 +187,7 @@ def plan(wish: Wish, served: Served | None, encoder: Loaded | None) -> Job:
     # The cells of a comparison share the cores (`serving.runs.beside`): one thread each, whatever the machine.
     named_learners = (LEARNERS[name] for name in wish.students)
     learners = tuple(
-        each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert) else each
+        each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert | SetFit) else each
         for each in named_learners
     )
     arms = _arms(wish, learners[0])
