@@ -115,8 +115,10 @@ def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[
     for contrast in contrasts:
         pairs = [paired_values(each, contrast) for each in sets]
         groups = [[x - y for x, y in zip(pair.a, pair.b, strict=True)] for pair in pairs]
-        alone = [(each.task, effect([group])) for each, group in zip(sets, groups, strict=True)]
-        found.append((contrast, effect(groups), alone, sum(pair.unpaired for pair in pairs)))
+        overall = effect(groups)
+        each_alone = [effect([group]) for group in groups] if len(groups) > 1 else [overall]
+        alone = [(each.task, found_there) for each, found_there in zip(sets, each_alone, strict=True)]
+        found.append((contrast, overall, alone, sum(pair.unpaired for pair in pairs)))
     corrected = holm([overall.p for _, overall, _, _ in found])
     return tuple(
         Result(contrast, overall, tuple(alone), p, unpaired)

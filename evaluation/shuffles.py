@@ -4,9 +4,12 @@ A *shuffle* is a new order of one fixed pool, with its seed batch and every othe
 covers other shuffles of the same pools measured on the same test sets; it says nothing of other test items and other
 data sets. `evaluation.compare` has the interval for a few seeds that covers other test items as well.
 
-- **Interval**: bootstrap-t (Efron and Tibshirani 1993, ch. 12.5): shuffles are drawn within each set, and the
-  quantiles of (mean* - mean) / error* replace Student's. Where a set has fewer than six shuffles the bootstrap knows
-  too few errors, and Student's t with Satterthwaite's degrees of freedom stands in; `Effect.method` says which.
+- **Interval**: studentised wild bootstrap (Wu 1986; Liu 1988; Davidson and Flachaire 2008): the deviations from each
+  set's mean get random signs, and the 95 % quantile of |mean*| / error* replaces Student's. It is the sign-flip test
+  turned into an interval, so the two hardly ever disagree. It takes deviations above and below to be alike. The plain
+  bootstrap-t, which estimates the skew of ten values, held the truth in 91 % of real studies instead of 95 %
+  (`evaluation/bench/calibration.py`). With fewer than six shuffles in a set there are too few patterns of signs, and
+  Student's t with Satterthwaite's degrees of freedom stands in; `Effect.method` says which.
 - **p**: under the null hypothesis the sign of each shuffle's difference is as likely plus as minus (Fisher 1935). All
   sign patterns are counted where there are at most 20,000, else that many are drawn and the observed one is added to
   both sides of the fraction.
@@ -27,12 +30,12 @@ from evaluation.compare import LEVEL, Limits
 from evaluation.metrics import Floats
 
 RESAMPLES = 9_999
-"""Chosen so that the limits at 95 % are order statistics: (RESAMPLES + 1) * 0.025 is whole."""
+"""Chosen so that limits at 95 % are order statistics: (RESAMPLES + 1) times 0.95 and 0.025 are whole."""
 FLIPS = 20_000
 LEAST = 6
 """Shuffles of each set from which the bootstrap is used. With five, no sign pattern can give p < 0.05 either."""
 
-Method = Literal["bootstrap-t", "student-t", "none"]
+Method = Literal["wild bootstrap-t", "student-t", "none"]
 _UNKNOWN: Limits = (math.nan, math.nan)
 
 
@@ -84,11 +87,10 @@ def interval(groups: Sequence[Floats], *, seed: int = 0) -> tuple[Limits, Method
     if min(map(len, groups)) < LEAST:
         half = float(stats.t.ppf((1 + LEVEL) / 2, _freedom(groups))) * error
         return (mean - half, mean + half), "student-t"
-    ratios = _ratios(groups, seed)
-    # Order statistics, since infinite ratios (resamples of one value) cannot be interpolated.
-    place = round((RESAMPLES + 1) * (1 - LEVEL) / 2)
-    ratios.sort()
-    return (mean - float(ratios[-place]) * error, mean - float(ratios[place - 1]) * error), "bootstrap-t"
+    # An order statistic, since infinite ratios (signs that leave no spread) cannot be interpolated.
+    ratios = np.sort(_ratios(groups, seed))
+    half = float(ratios[round((RESAMPLES + 1) * LEVEL) - 1]) * error
+    return (mean - half, mean + half), "wild bootstrap-t"
 
 
 def sign_flip(groups: Sequence[Floats], *, seed: int = 0) -> tuple[float, bool]:
@@ -121,19 +123,26 @@ def counts(n: int, seed: int) -> Floats:
     return drawn
 
 
+@lru_cache(maxsize=64)
+def _signs(n: int, seed: int) -> Floats:
+    """(RESAMPLES, n): 1 and -1, equally likely; read only."""
+    drawn = np.random.default_rng([seed, n]).choice(np.array([-1.0, 1.0]), size=(RESAMPLES, n))
+    drawn.setflags(write=False)
+    return drawn
+
+
 def _ratios(groups: Sequence[Floats], seed: int) -> Floats:
-    """(RESAMPLES,): (mean* - mean) / error*, infinite where a resample has no spread but another mean."""
-    means, squared = np.zeros(RESAMPLES), np.zeros(RESAMPLES)
+    """(RESAMPLES,): |mean*| / error*, infinite where the signs leave no spread but a mean."""
+    moved, squared = np.zeros(RESAMPLES), np.zeros(RESAMPLES)
     for i, group in enumerate(groups):
-        n, drawn = len(group), counts(len(group), seed + i)
-        centred = group - group.mean()
-        shift = drawn @ centred / n
-        means += shift
-        squared += np.maximum(drawn @ centred**2 / n - shift**2, 0) / (n - 1)
-    moved, error = means / len(groups), np.sqrt(squared) / len(groups)
-    without = error < 1e-9 * _error(groups)
-    ratios = np.divide(moved, error, out=np.zeros(RESAMPLES), where=~without)
-    return np.where(without & (moved != 0), np.copysign(np.inf, moved), ratios)
+        n, centred = len(group), group - group.mean()
+        shift = _signs(n, seed + i) @ centred / n
+        moved += shift
+        # Signs do not change squares, so that the spread follows from the mean.
+        squared += np.maximum((centred**2).mean() - shift**2, 0) / (n - 1)
+    error = np.sqrt(squared)
+    without = error < 1e-9 * _error(groups) * len(groups)
+    return np.divide(np.abs(moved), error, out=np.where(moved != 0, np.inf, 0.0), where=~without)
 
 
 def _error(groups: Sequence[Floats]) -> float:
