@@ -126,6 +126,17 @@ def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[
     )
 
 
+def mean(sets: Sequence[Comparison], arm: str, student: str, measure: MeasureSpec) -> Effect:
+    """The arm's own mean over shuffles and sets, descriptive; every arm with that student shares the ends of an area.
+
+    An arm that no shuffle changes has no interval.
+    """
+    groups = [
+        list(values(each.of(arm, student), measure, each.budget, beside=_with(each, student)).values()) for each in sets
+    ]
+    return effect(groups, test=False)
+
+
 def check(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> None:
     """Whether these contrasts can be drawn on these sets; to be asked before a study runs.
 
@@ -183,6 +194,10 @@ def values(
         return {shuffle: math.nan if p is None else getattr(p, measure.metric) for shuffle, p in points.items()}
     low, high = ends((*cells, *beside), measure, budget)
     return {cell.seed: area(cell, low, high, measure.metric, measure.axis) for cell in cells}
+
+
+def _with(comparison: Comparison, student: str) -> list[Cell]:
+    return [cell for cell in comparison.cells if cell.student == student]
 
 
 def ends(cells: Sequence[Cell], measure: Area, budget: int) -> tuple[float, float]:

@@ -45,7 +45,7 @@ class Ranks:
 
     @property
     def groups(self) -> tuple[tuple[int, int], ...]:
-        """First and last place of each longest run of arms that are not told apart; of all, where Friedman is silent."""
+        """First and last place of each longest run of arms not told apart; of all where Friedman finds nothing."""
         last = len(self.arms) - 1
         if not self.evidence:
             return ((0, last),)
@@ -89,9 +89,14 @@ def ranks(table: Sequence[Sequence[float]], arms: Sequence[str]) -> Ranks:
     placed = stats.rankdata(-found, axis=1)
     means = placed.mean(axis=0)
     chi2 = _friedman(found)
-    order = np.argsort(means, kind="stable")
+    order = [int(i) for i in np.argsort(means, kind="stable")]
     return Ranks(
-        tuple(arms[i] for i in order), tuple(float(means[i]) for i in order), n, chi2, _p(chi2, n, k), distance(k, n)
+        arms=tuple(str(arms[i]) for i in order),
+        means=tuple(float(means[i]) for i in order),
+        sets=n,
+        chi2=chi2,
+        p=_p(chi2, n, k),
+        distance=distance(k, n),
     )
 
 
