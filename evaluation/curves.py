@@ -45,9 +45,11 @@ def area(cell: Cell, low: float, high: float, measure: Measure = "accuracy", axi
     where the curve starts after `low`, holds an undefined value, or high <= low.
     """
     values = {spent(cell, point, axis): getattr(point, measure) for point in cell.curve}
+    if any(map(math.isnan, (*values, *values.values()))):
+        return math.nan
     x = np.array(sorted(values), dtype=float)
     y = np.array([values[amount] for amount in x], dtype=float)
-    if not high > low or not x[0] <= low or np.isnan(x).any() or np.isnan(y).any():
+    if not high > low or x[0] > low:
         return math.nan
     inner = x[(x > low) & (x < high)]
     grid_x = np.concatenate([[low], inner, [high]])

@@ -102,7 +102,7 @@ def sign_flip(groups: Sequence[Floats], *, seed: int = 0) -> tuple[float, bool]:
     # The mean of group means is a sum in which each value has its own weight.
     parts = np.concatenate([group / (len(group) * len(groups)) for group in groups])
     parts = parts[parts != 0]
-    if not len(parts):
+    if len(parts) < 2:
         return 1.0, True
     found = stats.permutation_test(
         (parts,),

@@ -1,11 +1,11 @@
-"""Contrasts in sentences. What was named before the run is tested; all else is descriptive, and each line says which."""
+"""Contrasts in sentences. What was named before the run is tested; all else is descriptive, and each line says so."""
 
 import math
 from collections.abc import Sequence
 
 from evaluation.axes import WORDS
 from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Verdict, paired_values
-from evaluation.findings import p_value
+from evaluation.findings import p_value, points
 from evaluation.records import Comparison
 from evaluation.shuffles import Effect, effect
 
@@ -29,7 +29,7 @@ def told(found: Sequence[Result]) -> tuple[str, ...]:
     for result in found:
         lines.append(_line(result))
         if len(result.by_set) > 1:
-            lines += [f"  {name}: {amount(there)}, {_shuffles(there)} (descriptive)" for name, there in result.by_set]
+            lines += [f"  {name}: {points(there)}, {_shuffles(there)} (descriptive)" for name, there in result.by_set]
     return tuple(lines)
 
 
@@ -39,7 +39,7 @@ def described(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tupl
     for contrast in contrasts:
         pairs = [paired_values(each, contrast) for each in sets]
         found = effect([[x - y for x, y in zip(p.a, p.b, strict=True)] for p in pairs], test=False)
-        lines.append(f"{named(contrast)}: {amount(found)}, {_shuffles(found)} (descriptive)")
+        lines.append(f"{named(contrast)}: {points(found)}, {_shuffles(found)} (descriptive)")
     return tuple(lines)
 
 
@@ -62,15 +62,6 @@ def of(measure: MeasureSpec) -> str:
     return f"mean {metric} from {ends[0]} to {ends[1] if measure.high is None else f'{measure.high:g}'} {over}"
 
 
-def amount(found: Effect) -> str:
-    """`+3.1 points [-0.4, +6.6]`; a dash where it is undefined."""
-    if math.isnan(found.mean):
-        return "–"
-    if math.isnan(found.low):
-        return f"{100 * found.mean:+.1f} points"
-    return f"{100 * found.mean:+.1f} points [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-
-
 def _line(result: Result) -> str:
     found = result.overall
     p = "" if math.isnan(result.p) else f", p {p_value(result.p)}"
@@ -81,7 +72,7 @@ def _line(result: Result) -> str:
         words += ", at the edge: the interval holds 0"
     elif result.verdict == "none" and result.p > found.p and (found.low > 0 or found.high < 0):
         words += " once corrected for the number of contrasts"
-    return f"{named(result.contrast)}: {amount(found)}{p}, {_shuffles(found)}{left_out}; {words}."
+    return f"{named(result.contrast)}: {points(found)}{p}, {_shuffles(found)}{left_out}; {words}."
 
 
 def _shuffles(found: Effect) -> str:
