@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from agent.errors import BadInput
 from evaluation.axes import WORDS, Axis, spent
 from evaluation.compare import holm
-from evaluation.curves import Measure, area, at
+from evaluation.curves import Measure, area, at, grid
 from evaluation.records import Cell, Comparison
 from evaluation.shuffles import Effect, effect
 from prompts.messages import Frozen
@@ -135,6 +135,18 @@ def mean(sets: Sequence[Comparison], arm: str, student: str, measure: MeasureSpe
         list(values(each.of(arm, student), measure, each.budget, beside=_with(each, student)).values()) for each in sets
     ]
     return effect(groups, test=False)
+
+
+def curve(
+    comparison: Comparison, arm: str, student: str, axis: Axis = "labels", metric: Measure = "accuracy"
+) -> tuple[tuple[float, Effect], ...]:
+    """The arm's mean learning curve as (amount, mean over shuffles), from where every shuffle has a point.
+
+    Over labels it ends at the budget. The intervals are for each amount alone, not for the curve as a whole.
+    """
+    cells = comparison.of(arm, student)
+    amounts = grid(cells, comparison.budget if axis == "labels" else math.inf, axis)
+    return tuple((x, mean([comparison], arm, student, At(metric=metric, axis=axis, amount=x))) for x in amounts)
 
 
 def check(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> None:

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.domain import Cost
 from agent.errors import BadInput
 from evaluation.axes import spent
-from evaluation.contrasts import Area, At, Contrast, MeasureSpec, ends, mean, paired_values, results, values
+from evaluation.contrasts import Area, At, Contrast, MeasureSpec, curve, ends, mean, paired_values, results, values
 from evaluation.curves import at
 from evaluation.records import Arm, Cell, Comparison, Point
 from evaluation.verdicts import described, told
@@ -184,3 +184,16 @@ def test_an_arms_own_mean_is_not_tested():
     assert found.mean == pytest.approx(0.645)
     assert math.isnan(found.p)
     assert found.low < 0.645 < found.high
+
+
+def test_a_curve_over_cost_is_a_step_at_every_amount_that_any_shuffle_spent():
+    cells = [
+        cell("a", 0, point(8, 0.5, tokens=100), point(32, 0.7, tokens=300)),
+        cell("a", 1, point(8, 0.6, tokens=200), point(32, 0.8, tokens=400)),
+    ]
+    found = curve(study(*cells), "a", "s", "tokens")
+    # From 200 on, which both have spent.
+    assert [amount for amount, _ in found] == [200, 300, 400]
+    assert [there.mean for _, there in found] == pytest.approx([0.55, 0.65, 0.75])
+    assert [amount for amount, _ in curve(study(*cells), "a", "s")] == [8, 32]
+    assert curve(study(*cells), "a", "s", metric="macro_f1")[0][1].mean == pytest.approx(0.275)
