@@ -23,6 +23,8 @@ LEAST_POINTS = 4
 """Rounds to fit on: one more than the law has parameters."""
 LEAST_SHUFFLES = 6
 DRAWS = 999
+TRUSTED = 0.9
+"""Cover of the back-test below which a forecast's interval is called too narrow."""
 _EXPONENTS = np.geomspace(0.05, 3.0, 60)
 
 
@@ -87,9 +89,10 @@ class Backtest:
 
     def __str__(self) -> str:
         held = sum(test.held for test in self.tests)
+        narrow = "; such intervals are too narrow to lean on" if self.cover < TRUSTED else ""
         return (
             f"back-test: {held} of {len(self.tests)} held-out rounds lay in their 95 % interval "
-            f"({100 * self.cover:.0f} %), off by {100 * self.error:.1f} points on average"
+            f"({100 * self.cover:.0f} %), off by {100 * self.error:.1f} points on average{narrow}"
         )
 
 

@@ -15,6 +15,7 @@ from scipy import stats
 from agent.errors import BadInput
 from evaluation.compare import LEVEL
 from evaluation.contrasts import At, MeasureSpec, values
+from evaluation.findings import p_value
 from evaluation.metrics import Floats
 from evaluation.records import Comparison
 
@@ -60,7 +61,7 @@ class Ranks:
         k, n = len(self.arms), self.sets
         if math.isnan(self.p):
             return f"All {k} arms are equal on all {n} data sets."
-        test = f"Friedman chi2({k - 1}) = {self.chi2:.2f}, p = {self.p:.3f} (Iman-Davenport), {n} data sets"
+        test = f"Friedman chi2({k - 1}) = {self.chi2:.2f}, p {p_value(self.p)} (Iman-Davenport), {n} data sets"
         if not self.evidence:
             return f"No evidence that the {k} arms differ. {test}."
         return f"The arms differ. {test}. Nemenyi: mean ranks {self.distance:.2f} apart or more differ at 5 %."

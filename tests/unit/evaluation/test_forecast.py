@@ -95,6 +95,7 @@ def test_a_curve_that_is_no_power_law_is_caught_by_the_back_test():
     ]
     found = backtest([late])
     assert found.cover == 0
+    assert str(found).endswith("too narrow to lean on")
     assert found.error > 0.2
 
 
