@@ -25,6 +25,7 @@ offered, some are turned down. It is read in this order, and the rules are all t
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from prompts.replies.answers import Indices, Refusal
@@ -32,12 +33,12 @@ from prompts.replies.candidates import BLOCK, VERDICTS, Candidate, candidates, m
 from prompts.replies.known import Known
 from prompts.replies.lines import Line, classify
 from prompts.replies.names import Name, names
-from prompts.replies.polarity import STRONG, WEAK, grade, sentence_key, starts_anew
+from prompts.replies.polarity import STRONG, WEAK, grade, is_heading, is_offer, sentence_key, starts_anew, starts_over
 from prompts.replies.rewrite import read_lines
 from prompts.replies.scan import Token
 from prompts.replies.turn import answer_part, is_thought, turns
 
-_SPOKEN_OF = re.compile(r"[\"')\]*]{0,3}(?::| (?:is|because|since|would|has|should|for|as)\b)")
+_SPOKEN_OF = re.compile(r"[\"')\]*]{0,3}(?::|,? (?:is|because|since|would|has|should|for|as)\b)")
 _NOTHING = re.compile(
     r"(.*?)[\s*'\"_(\[{]*\b(?:none|nothing|n/a|no (?:instances?|items?|texts?|ids?))\b\W*$", re.IGNORECASE
 )
@@ -79,7 +80,7 @@ def parse_indices(text: str | None, *, allowed: Collection[str], wanted: int, cu
         if any(_is_complete(offer, reading) for offer in reading.offers):
             return _answer(raw, reading, _choose(reading, wanted, cut=False), wanted)
     reading = _read(part, known, wanted)
-    chosen = _choose(reading, wanted, cut)
+    chosen = _exchanged(_choose(reading, wanted, cut), reading, wanted)
     return _answer(raw, reading, _without_torn(chosen, raw, known) if cut else chosen, wanted)
 
 
@@ -123,9 +124,31 @@ def _choose(reading: Reading, wanted: int, cut: bool) -> list[Name]:
         return [name for offer in _one_by_one(useful, reading.lines) for name in names(offer, known, wanted)]
     if nothing >= 0 or cut:
         return []
-    if spared := [offer for offer in reading.offers if offer.side == "all but"]:
+    spared = [offer for offer in reading.offers if offer.side == "all but"]
+    if spared and all(offer.grade < WEAK for offer in offers):
         return _others(names(spared[-1], known, wanted), known, wanted)
     return _best([offer for offer in offers if _has_id(offer)], reading, wanted)
+
+
+def _exchanged(found: list[Name], reading: Reading, wanted: int) -> list[Name]:
+    """Do what the reply says afterwards: `On second thought, I drop 17`, `I replace 17 with 71` (in its place)."""
+    replaced = {before.top for before, offer in pairwise(reading.offers) if offer.side == "instead"}
+    for before, offer in pairwise(reading.offers):
+        if offer.side == "refused" and offer.top not in replaced and starts_over(_before(offer)):
+            found = [name for name in found if name.value not in {token.value for token in _tokens(offer)}] or found
+        if offer.side != "instead" or before.top != offer.top:
+            continue
+        old = {token.value for token in _tokens(before)}
+        place = next((place for place, name in enumerate(found) if name.value in old), None)
+        if place is not None:
+            kept = [name for name in found[place:] if name.value not in old]
+            found = [*found[:place], *names(offer, reading.known, wanted), *kept]
+    return found
+
+
+def _before(offer: Candidate) -> str:
+    line, run = offer.parts[0]
+    return line[max(0, run[0].start - 240) : run[0].start]
 
 
 def _one_by_one(strong: list[Candidate], lines: list[Line]) -> list[Candidate]:
@@ -179,7 +202,8 @@ def _mentions(offers: list[Candidate], reading: Reading, wanted: int) -> list[Na
 def _is_subject(offer: Candidate) -> bool:
     """Whether a lone number stands behind a colon, or is spoken of as a text is."""
     line, run = offer.parts[0]
-    behind_colon = line[max(0, run[0].start - 4) : run[0].start].rstrip(" *'\"[(").endswith(":")
+    before = line[max(0, run[0].start - 6) : run[0].start]
+    behind_colon = before.rstrip(" *'\"[(").endswith((":", " -")) or before.endswith(("(", "["))
     return behind_colon or _SPOKEN_OF.match(line, run[-1].end) is not None
 
 
@@ -196,11 +220,19 @@ def _has_id(offer: Candidate) -> bool:
 
 
 def _is_echo(offer: Candidate, known: Known, wanted: int) -> bool:
-    """Whether a block of entries is the list of instances itself, without a word on which of them are chosen."""
+    """Whether a block of entries is the list of instances itself, or a part of it in the order shown, or sorts it.
+
+    In all of these nothing says which of the instances are chosen; a list that is no longer than wanted is a choice.
+    """
+    ids = list(dict.fromkeys(token.value for token in _tokens(offer) if token.kind == "id"))
+    if len(ids) <= wanted:
+        return False
+    if offer.groups:
+        return True
     if not offer.entries or offer.verdicts:
         return False
-    ids = {token.value for token in _tokens(offer) if token.kind == "id"}
-    return len(ids) > wanted and ids >= set(known.exact.values())
+    offered = bool(offer.lead) and (is_heading(offer.lead) or grade(offer.lead + ":") >= STRONG or is_offer(offer.lead))
+    return set(ids) >= set(known.exact.values()) or (not offered and known.in_order(ids))
 
 
 def _says_none(lines: list[Line]) -> int:
