@@ -50,7 +50,7 @@ def agent(comparison: Comparison) -> Arm | None:
 
 
 def shown(comparison: Comparison, arm: Arm, student: str) -> str:
-    """The arm's printed name; an LLM selector whose picks the fallback made, on the mean of its seeds, bears its name."""
+    """The arm's printed name; an LLM selector whose picks the fallback made, in the mean over seeds, bears its name."""
     cells = comparison.of(arm.name, student)
     renamed = [cell.renamed for cell in cells if cell.renamed not in (None, arm.name)]
     return f"{renamed[0]} (was {arm.shown})" if renamed and filled_share(cells) > MOST_FILLED else arm.shown

@@ -48,6 +48,9 @@ class Candidate(NamedTuple):
     last: int = 0
     side: Side = "chosen"
     verdicts: bool = False
+    """At least half of its entries have one; of fewer it may be the texts that speak so."""
+    named: tuple[str, ...] = ()
+    """The ids of all entries of a block, those that are turned down too."""
     entries: bool = False
     block: bool = False
     """It fills its lines; else it stands inside a sentence."""
@@ -232,7 +235,8 @@ def _block(lines: Sequence[Line], start: int, stop: int, header: str, top: int) 
         top,
         stop - 1,
         "refused" if refused else "chosen",
-        verdicts=judged,
+        verdicts=2 * sum(said.word is not None and said.weight != "words" for _, said in entries) >= len(entries),
+        named=tuple(token.value for line, _ in entries for run in line.runs for token in run if token.kind == "id"),
         entries=any(line.kind in ("entry", "text") for line in lines[start:stop]),
         block=True,
         ends=ends,

@@ -224,11 +224,11 @@ def _is_echo(offer: Candidate, known: Known, wanted: int) -> bool:
 
     In all of these nothing says which of the instances are chosen; a list that is no longer than wanted is a choice.
     """
-    ids = list(dict.fromkeys(token.value for token in _tokens(offer) if token.kind == "id"))
+    if offer.groups:
+        return len({token.value for token in _tokens(offer) if token.kind == "id"}) > wanted
+    ids = list(dict.fromkeys(offer.named))
     if len(ids) <= wanted:
         return False
-    if offer.groups:
-        return True
     if not offer.entries or offer.verdicts:
         return False
     offered = bool(offer.lead) and (is_heading(offer.lead) or grade(offer.lead + ":") >= STRONG or is_offer(offer.lead))

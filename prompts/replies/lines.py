@@ -97,25 +97,27 @@ def _is_margin(lead: str) -> bool:
 
 
 def _in_asides(text: str, found: list[tuple[Token, ...]]) -> list[tuple[Token, ...]]:
-    """Join ids that stand behind their descriptions, as in `the ironic one (17) and the mixed one (42)`."""
-    aside = [
-        run
-        for run in found
-        if len(run) == 1
-        and _ASIDE.search(text[max(0, run[0].start - 6) : run[0].start])
-        and _BEHIND.match(text, run[0].end)
-        and re.search(r"\w[^\w]*$", text[: run[0].start][-12:])
-    ]
+    """Join ids that stand behind their descriptions, as in `the 2001 one (17) and the mixed one (42)`."""
+    aside = {run[0].start for run in found if _is_aside(text, run)}
     if len(aside) < 2:
         return found
-    joined: list[tuple[Token, ...]] = []
-    for run in aside:
-        between = text[joined[-1][-1].end : run[0].start] if joined else ""
-        if joined and not is_refused(between[-240:]) and not _SENTENCE_END.search(between):
+    joined: list[list[Token]] = []
+    open_ = False
+    for run in found:
+        stands_aside = run[0].start in aside
+        between = text[joined[-1][-1].end : run[0].start] if open_ and stands_aside else ""
+        if between and not is_refused(between[-240:]) and not _SENTENCE_END.search(between):
             joined[-1] += run
-        else:
-            joined.append(run)
-    return joined
+        elif stands_aside or any(token.kind == "id" for token in run):
+            joined.append(list(run))
+            open_ = stands_aside
+    return list(map(tuple, joined))
+
+
+def _is_aside(text: str, run: tuple[Token, ...]) -> bool:
+    before = text[max(0, run[0].start - 12) : run[0].start]
+    described = _ASIDE.search(before) is not None and re.search(r"\w\W*$", before) is not None
+    return len(run) == 1 and described and _BEHIND.match(text, run[0].end) is not None
 
 
 def _called(run: tuple[Token, ...]) -> tuple[Token, ...]:

@@ -14,10 +14,11 @@ _CROSSED = frozenset("✗✘❌✖❎👎")
 _SPACES = re.compile(r"[ \t\v\f]+")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
 _SEAM = re.compile(rf"(?<=[{_UNSPACED}])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[{_UNSPACED}])")
-_MARK = re.compile(rf"(?<=\w)[ ,;]+(?=[{''.join(sorted(_CHECKED | _CROSSED))}])")
-_MARKED = re.compile(rf"^[ \t]*[{''.join(sorted(_CHECKED | _CROSSED))}].*", re.MULTILINE)
+_MARKS = "".join(sorted(_CHECKED | _CROSSED))
+_MARK = re.compile(rf"(?<=\w)[ ,;]{{1,3}}(?=[{_MARKS}])")
+_MARKED = re.compile(rf"^[ \t]*[{_MARKS}].*", re.MULTILINE)
 _BOX = re.compile(
-    rf"^([\s>*+{''.join(sorted(_BULLETS))}-]*(?:\d{{1,3}}[.)] )?)([{''.join(sorted(_CHECKED | _CROSSED))}])\ufe0f? ?(?=\S)",
+    rf"^([\s>*+{''.join(sorted(_BULLETS))}-]*(?:\d{{1,3}}[.)] )?)([{_MARKS}])\ufe0f? ?(?=\S)",
     re.MULTILINE,
 )
 

@@ -21,7 +21,8 @@ _STRONG = re.compile(
 _HENCE = re.compile(r"\b(?:therefore|thus|hence|in conclusion|in summary|to sum up|finally)\b|^\W*so\b", re.IGNORECASE)
 _CRITERION = (
     r"informative|useful|valuable|diverse|difficult|hard|hardest|ambiguous|uncertain|representative|unclear|rare"
-    r"|diversity|difficulty|informativeness|uncertainty|good|best|yes|high priority|least (?:certain|confident|sure|clear)"
+    r"|diversity|difficulty|informativeness|uncertainty|good|best|yes|high priority"
+    r"|least (?:certain|confident|sure|clear)"
 )
 _WEAK = re.compile(
     rf"\b(?:{_OFFER}|best|useful|informative|ids?|indices|instances|list|following|ranking|rank|order|ranked)\b",
@@ -71,7 +72,8 @@ _ALL_BUT = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(
-    r"[.!?;,] |\bbut\b|\bso\b|\n|\b(?:remov|exclud|dropp|skipp|ignor|avoid|discard|omitt|reject)ing\b[^.;]*?\b(?=I\b|we\b)",
+    r"[.!?;,] |\bbut\b|\bso\b|\n"
+    r"|\b(?:remov|exclud|dropp|skipp|ignor|avoid|discard|omitt|reject)ing\b[^.;]*?\b(?=I\b|we\b)",
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(r"\b(?:instead of|rather than|over|unlike|not|and not|but not)\W*$", re.IGNORECASE)
@@ -102,7 +104,8 @@ _FIRST_WORD = re.compile(
 _PHRASE = (
     r"(?:yes|no|y|n|true|false|(?:(?:i|we) would |(?:is|are|was|should|to) |does |do )?(?:not |n't |don't )?(?:be )?"
     r"(?:select|choose|pick|include|keep|skip|reject|exclude|discard|drop|label|recommend)(?:ed|d|ped)?"
-    rf"|(?:(?:it |this )?(?:is |are |isn't |aren't ))?(?:not )?(?:very )?(?:chosen|uninformative|redundant|{_WORTH}|{_CHOICE}))"
+    rf"|(?:(?:it |this )?(?:is |are |isn't |aren't ))?(?:not )?(?:very )?"
+    rf"(?:chosen|uninformative|redundant|{_WORTH}|{_CHOICE}))"
 )
 _GOOD = re.compile(rf"\W*(?:very |most |highly )?(?:{_CHOICE})\W*", re.IGNORECASE)
 _OBJECT = r"(?: (?:it|this)(?: one)?)?[*'\"_)\]]{0,4}"

@@ -148,7 +148,8 @@ _NEW_LINE = re.compile(
     r"(?<=[.;!?)])(?<!\n\d[.)])(?<!\n\d\d[.)]) (?=[*'\"_]{0,3}"
     rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|(?:{_CONCLUDES})))"
     r"|(?<=[;.])(?<!\n\d[.])(?<!\n\d\d[.]) (?=[#\[]?\w{1,16}\]?,? (?:because|since|for|as|due)\b)"
-    rf"|(?<=[,;]) (?:and )?(?=(?:{_NOUN} )?[#\[]?\w{{1,16}}\]? (?:is|isn't|was) (?:not )?(?:worth|selected|chosen|picked|skipped)\b)"
+    rf"|(?<=[,;]) (?:and )?(?=(?:{_NOUN} )?[#\[]?\w{{1,16}}\]? "
+    r"(?:is|isn't|was) (?:not )?(?:worth|selected|chosen|picked|skipped)\b)"
     rf"|(?<=[,;]) (?=[\"'\[#]?(?:{_NOUN} )?[\w-]{{1,24}}[\"'\]]? ?[:=(-] ?"
     r"(?:yes|no|y|n|select|skip|not|don't|do not|reject|exclude|true|false|worth|[01](?=[,;)\n]|$))\b)"
     r"|(?<=[,;]) (?=[#\[]?\w{1,16}\]? (?:yes|no) ?(?:[,;\n]|$))",
@@ -161,11 +162,12 @@ _AND = re.compile(
     r"\b(?:as well as|along with|together with|combined with|in combination with|así como|in addition to)\b",
     re.IGNORECASE,
 )
-_WORDS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-    " eighteen nineteen twenty"
-).split()
-_WORD = "|".join(_WORDS)
+_WORD = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
+    "|eighteen|nineteen|twenty"
+)
+_DIGITS = {word: str(number) for number, word in enumerate(_WORD.split("|"), 1)}
+_SPELT_ONE = re.compile(rf"\b(?:{_WORD})\b", re.IGNORECASE)
 _SPELT = re.compile(
     rf"\b(?:instance|id|number|item|text|example|sentence|review)s?:? (?!one (?:by|of|that|which|is|at)\b)"
     rf"(?:{_WORD})(?:(?:, and |, | and )(?:{_WORD}))*\b(?! (?:{_WORD}|instances|texts|reviews|of)\b)",
@@ -176,9 +178,7 @@ _NUMERO = re.compile(r"\bno\. ?(?=\d)", re.IGNORECASE)
 
 def _in_digits(found: re.Match[str]) -> str:
     """Write `instances seven and nine` with digits."""
-    return re.sub(
-        rf"\b(?:{_WORD})\b", lambda word: str(_WORDS.index(word[0].casefold()) + 1), found[0], flags=re.IGNORECASE
-    )
+    return _SPELT_ONE.sub(lambda word: _DIGITS[word[0].casefold()], found[0])
 
 
 def _break(text: str) -> str:
@@ -195,7 +195,8 @@ _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$", re.MULTILINE)
 _QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"')
 _WORDED = re.compile(r"[^\W\d_]{2,}\W+\w")
 _SPOKEN_OF = re.compile(
-    r"(?<!\w)(?:and )?[#\[(*\"']{0,4}(\w{1,24})(?:[\])*\"']{0,4}(?: ?(?:: |- )|,? (?:because|since|as|due|for|which)\b)|\] (?=\w))",
+    r"(?<!\w)(?:and )?[#\[(*\"']{0,4}(\w{1,24})"
+    r"(?:[\])*\"']{0,4}(?: ?(?:: |- )|,? (?:because|since|as|due|for|which)\b)|\] (?=\w))",
     re.IGNORECASE,
 )
 _NEXT = re.compile(r"[,;.] (?:and )?$|(?<=[,;]) ?and $")

@@ -31,7 +31,7 @@ def parse_scores(
         allowed: the ids that were shown.
         low: smallest score that counts.
         high: largest score that counts; one outside the scale is dropped, not clipped.
-        cut: whether the reply broke off at its token limit; a score at its very end may then lack digits and is dropped.
+        cut: whether the reply broke off at its token limit; a score at its very end may lack digits: it is dropped.
 
     Returns:
         The scores of the ids that got one, the last where an id got several; or a refusal if none did.
@@ -39,7 +39,8 @@ def parse_scores(
     raw = text if isinstance(text, str) else ""
     if not raw.strip():
         return Refusal(reason="the reply is empty", raw=raw)
-    part = re.sub(r"\S*\Z", "", answer_part(raw)) if cut else answer_part(raw)
+    part = answer_part(raw)
+    part = part[: len(part) - len(re.split(r"\s", part)[-1])] if cut else part
     known, scores, unknown = Known(allowed), dict[str, float](), list[str]()
     lines = [line.strip() for line in plain(part).split("\n")]
     for piece in (piece for line in table_lines(lines, known, _number) for piece in _SPLIT.split(line)):
