@@ -5,20 +5,30 @@ offered, some are turned down. It is read in this order, and the rules are all t
 
 1. What is read: what follows the thoughts of a reasoning model (`<think>`), up to a thought that never ends; and where
    a complete answer is followed by a line of another turn (`User:`, a control token), the answer before it.
-2. Spelling: digits, dashes, commas and quotes of any script count as ASCII. An id is matched exactly, else without
-   regard to case, leading zeros or a noun glued to it, where only one allowed id fits. Ids are whole words: `1` is
-   never found in `11`, nor `a1` in `a12`.
+2. Spelling: digits, dashes, commas and quotes of any script count as ASCII, and a word ends where a script without
+   spaces begins. An id is matched exactly, else without regard to case, leading zeros, a noun glued to it, or a dash
+   inside (`K-7`; in a list also `k 7`), where only one allowed id fits; a number also behind other letters (`ex17`)
+   where all ids are numbers, and in words behind a noun (`instances seven and nine`). Ids are whole words: `1` is never
+   found in `11`, nor `a1` in `a12`.
 3. Not ids: counts ("3 instances", "90 minutes"), scores ("score 5", 0.85, 4/5, 90%), times, steps ("Step 2"), numbering
-   (1., 2., 3. in front of ids or of text), remarks in parentheses behind an id, what stands in quotes beside an id.
-4. Lists are what competes: ids with only separators between them, in a line, over several lines, as bullets, as a
-   table, as JSON, or as entries ("17: the film …"). A heading and its list are the same in one line and in several.
-   An example, an echo of the whole list of instances, and a list under words that turn it down ("No:", "Easy:",
-   "rejected") are not chosen. `All but 3 and 7` is all others where so many are wanted, else nothing.
+   (1., 2., 3. in front of ids or of text, as long as it counts so), remarks in parentheses behind an id, what stands in
+   quotes beside an id, the text behind the id and sign that a line starts with (`[58] 12 angry men`).
+4. Lists are what competes: ids with only separators or an "and" of any language between them, in a line, over several
+   lines, as bullets, as a table, as JSON, as entries ("17: the film …"), or behind their descriptions ("the ironic one
+   (17)"). A heading and its list are the same in one line and in several. Lists under names of labels or topics that
+   follow each other and share no id are one. A sentence about ids behind a list is not part of it.
+   An example and a list under or before words that turn it down ("No:", "Easy:", "rejected", "17 is dull", "rather than
+   17", "58 was close") are not chosen. Nor are entries beyond the number wanted that only repeat the list of instances,
+   from any place to any other, nor groups that sort more of them than are wanted.
+   `All but 3 and 7` is all others where so many are wanted and nothing else is offered, else nothing.
 5. The best offer wins, and among equals the last: a list behind "Selected:", "Final answer:", "Therefore I choose", in
-   JSON, or alone at the very end; then behind a verb or a noun ("I would pick"), a quality ("Hard:"); then verdicts
-   entry by entry ("Instance 3: select. Instance 4: skip"); then a block of entries; then a list in prose; then
-   scattered mentions, if there are no more than wanted. Offers in the same words, or under headings that follow each
-   other, are one. Of a reply that was cut off only what stands behind such words, or in JSON, counts.
+   JSON, or alone at the very end; then behind a verb or a noun ("I would pick", "that leaves"), a quality ("Hard:");
+   then verdicts entry by entry ("Instance 3: select", "17: not worth a label", a tick); then a block of entries; then a
+   list in prose; then scattered mentions, if there are no more than wanted. Offers in the same words but for numbers and
+   ordinals, under headings that follow each other, or that add to the one before ("and add 71") are one. Of a reply that
+   was cut off only what stands behind such words, or in JSON, counts.
+   What a sentence takes back afterwards ("On second thought, I drop 17") is dropped; what is to replace an id ("I
+   replace 17 with 71") stands in its place.
 6. `3-7` (or "3 to 7") stands for all ids between, if all of them are allowed; else for its two ends.
 7. What is left: in order, each once, unknown ones dropped, at most as many as wanted.
 """

@@ -49,7 +49,7 @@ _NEGATIVE = re.compile(
     re.IGNORECASE,
 )
 _BAD_HEADING = re.compile(
-    r"\W*(?:(?:the|too|very|rather) )*(?:no|false|(?:most )?(?:certain|confident|sure|clear)"
+    r"\W*(?:(?:the|too|very|rather) )*(?:no|false|(?:most )?(?:certain|confident)|most (?:sure|clear)"
     r"|(?:most )?(?:bad|low|worse|worst|easy|easier|easiest|least|clear|obvious|duplicates?|dull|boring)"
     r"(?: (?!certain|confident|sure|similar|clear)[a-z]+){0,2})(?: ?\([^()]{0,30}\))?\W*:\W*",
     re.IGNORECASE,

@@ -15,12 +15,14 @@ VERDICTS = [
         "42",
     ),
     (
-        "- **17**: not worth a label because it is clear\n- **42**: worth a label because it is ironic\n- **58**: not worth a label",
+        "- **17**: not worth a label because it is clear\n"
+        "- **42**: worth a label because it is ironic\n- **58**: not worth a label",
         4,
         "42",
     ),
     (
-        "17. This instance is not worth a label because it is clear.\n42. This instance is worth a label because it is ironic.",
+        "17. This instance is not worth a label because it is clear.\n"
+        "42. This instance is worth a label because it is ironic.",
         4,
         "42",
     ),
@@ -30,7 +32,8 @@ VERDICTS = [
     ("17: is informative\n42: is not informative", 4, "17"),
     ("17: This one is worth labelling.\n42: This one isn't worth labelling.", 4, "17"),
     (
-        "- 17: This is worth a label: it is ironic.\n- 42: Not worth a label.\n- 58: It is worth labelling, since it is mixed.",
+        "- 17: This is worth a label: it is ironic.\n- 42: Not worth a label.\n"
+        "- 58: It is worth labelling, since it is mixed.",
         4,
         "17 58",
     ),
@@ -45,7 +48,8 @@ VERDICTS = [
     ("[17] not worth a label because it is clear\n[42] worth a label because it is ironic", 4, "42"),
     ("17: worth a label\n42: worth a label\n58: not worth a label\n\nSelected: 17, 42", 4, "17 42"),
     (
-        "Instance 17 is worth a label because it is ironic. Instance 42 is not worth a label. Instance 58 is worth a label.",
+        "Instance 17 is worth a label because it is ironic. Instance "
+        "42 is not worth a label. Instance 58 is worth a label.",
         4,
         "17 58",
     ),
@@ -76,7 +80,8 @@ VERDICTS = [
     ("17: less informative\n42: more informative", 4, "42"),
     ("17: uninformative because plain\n42: informative because mixed", 4, "42"),
     (
-        "Selected: 17, 42\n\nReasons:\n- 17: worth a label because ironic\n- 42: worth a label because mixed\n- 58: not worth a label",
+        "Selected: 17, 42\n\nReasons:\n- 17: worth a label because ironic\n"
+        "- 42: worth a label because mixed\n- 58: not worth a label",
         4,
         "17 42",
     ),
@@ -203,8 +208,8 @@ def test_an_echo_may_start_anywhere_and_hold_other_forms_of_lines() -> None:
 
 
 def test_entries_are_a_choice_where_they_are_few_headed_or_in_another_order() -> None:
-    order, lines = shown(8)
-    entries = [f"[{line}" for line in lines]
+    order, _ = shown(8)
+    entries = [f"[{id_}] a text of {place} words" for place, id_ in enumerate(order[:8], 20)]
     assert parse_indices("\n".join(entries[:4]), allowed=order, wanted=4).ids == tuple(order[:4])
     assert parse_indices("Selected:\n" + "\n".join(entries), allowed=order, wanted=4).ids == tuple(order[:4])
     assert parse_indices("I would pick these:\n" + "\n".join(entries), allowed=order, wanted=4).ids == tuple(order[:4])
