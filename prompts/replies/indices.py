@@ -17,16 +17,16 @@ offered, some are turned down. It is read in this order, and the rules are all t
    lines, as bullets, as a table, as JSON, as entries ("17: the film …"), or behind their descriptions ("the ironic one
    (17)"). A heading and its list are the same in one line and in several. Lists under names of labels or topics that
    follow each other and share no id are one. A sentence about ids behind a list is not part of it.
-   An example and a list under or before words that turn it down ("No:", "Easy:", "rejected", "17 is dull", "rather than
-   17", "58 was close") are not chosen. Nor are entries beyond the number wanted that only repeat the list of instances,
-   from any place to any other, nor groups that sort more of them than are wanted.
+   An example and a list beside words that turn it down ("No:", "Easy:", "17 is dull", "rather than 17", "58 was close")
+   are not chosen. Nor are entries that only repeat the list of instances, from any place to any other, and groups, if
+   they are more than wanted.
    `All but 3 and 7` is all others where so many are wanted and nothing else is offered, else nothing.
 5. The best offer wins, and among equals the last: a list behind "Selected:", "Final answer:", "Therefore I choose", in
    JSON, or alone at the very end; then behind a verb or a noun ("I would pick", "that leaves"), a quality ("Hard:");
    then verdicts entry by entry ("Instance 3: select", "17: not worth a label", a tick); then a block of entries; then a
-   list in prose; then scattered mentions, if there are no more than wanted. Offers in the same words but for numbers and
-   ordinals, under headings that follow each other, or that add to the one before ("and add 71") are one. Of a reply that
-   was cut off only what stands behind such words, or in JSON, counts.
+   list in prose; then scattered mentions, if there are no more than wanted. Offers in the same words but for numbers
+   and ordinals, under headings that follow each other, or that add to the one before ("and add 71") are one. Of a reply
+   that was cut off only what stands behind such words, or in JSON, counts.
    What a sentence takes back afterwards ("On second thought, I drop 17") is dropped; what is to replace an id ("I
    replace 17 with 71") stands in its place.
 6. `3-7` (or "3 to 7") stands for all ids between, if all of them are allowed; else for its two ends.

@@ -25,7 +25,7 @@ _TEXT_FOLLOWS = re.compile(
     r"[*'\")_]{0,4}(?:\] |: |(?: - |[.)] )(?=\S+ (?!is\b|are\b|was\b|were\b|should\b|would\b|seem)))"
 )
 _CLAUSE_END = re.compile(r"[.!?][*'\")\]]* |; | - ")
-_NOT_CHOSEN = frozenset(("were", "was", "would", "could"))
+_NOT_CHOSEN = frozenset(("were", "was", "would", "could", "if"))
 _KEY_END = re.compile(r"[\"']\s?:")
 _LIST_MARK = ",;:[(\"'|{"
 

@@ -15,13 +15,13 @@ _OFFER = (
 )
 _STRONG = re.compile(
     r"\b(?:final|answer|selected|selection|chosen|choices?|picks?|picked|conclusion|output|result|boxed|response"
-    r"|revised|corrected)\b",
+    r"|revised|corrected|correction)\b",
     re.IGNORECASE,
 )
 _HENCE = re.compile(r"\b(?:therefore|thus|hence|in conclusion|in summary|to sum up|finally)\b|^\W*so\b", re.IGNORECASE)
 _CRITERION = (
     r"informative|useful|valuable|diverse|difficult|hard|hardest|ambiguous|uncertain|representative|unclear|rare"
-    r"|diversity|difficulty|informativeness|uncertainty|good|best|yes|high priority"
+    r"|diversity|difficulty|informativeness|uncertainty|good|best|yes|high priority|left"
     r"|least (?:certain|confident|sure|clear)"
 )
 _WEAK = re.compile(
@@ -45,6 +45,7 @@ _NEGATIVE = re.compile(
     r"|without|avoid\w*|ignor\w*|left out|leave out|drop\w*|remov\w*|except|other than|besides|apart from|none of"
     r"|rather than|instead of"
     r"|unlike|can't|cannot|don't|won't|wouldn't|unchosen|redundant|uninformative|runners?-up"
+    r"|initially|originally|at first"
     r"|(?:least|less) (?:informative|useful|valuable|helpful|relevant|interesting|difficult|diverse|important))\b",
     re.IGNORECASE,
 )
@@ -61,7 +62,7 @@ _TURNED_DOWN = (
 _NEGATIVE_AFTER = re.compile(
     r"(?!\W*(?:but|and)\b)[^.;\w]*(?:\w+ ){0,3}?(?:(?:not|n't)\b(?=\W*\w)|(?:is|are|was|were) not\b"
     r"|(?:skipped|excluded|rejected|omitted|ignored|dropped"
-    r"|removed|discarded|less|too|already|would (?:come|be) (?:next|close)"
+    r"|removed|discarded|less|too|already|would (?:come|be) (?:next|close)|if"
     rf"|(?:is|are)n't|should ?n't)\b|(?:is|are|was|were|seem|seems|look|looks) (?:\w+ ){{0,2}}?(?:{_TURNED_DOWN})\b)",
     re.IGNORECASE,
 )

@@ -146,7 +146,7 @@ _CONCLUDES = r"final (?:answer|selection|list|choice)|selected(?: instances| ids
 _SAYS_OF = r"(?:is|was|should|would|could|has|does|seems|looks|will|might|may|can)\b"
 _NEW_LINE = re.compile(
     r"(?<=[.;!?)])(?<!\n\d[.)])(?<!\n\d\d[.)]) (?=[*'\"_]{0,3}"
-    rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|(?:{_CONCLUDES})))"
+    rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|\[\w{{1,16}}\]: |(?:{_CONCLUDES})))"
     r"|(?<=[;.])(?<!\n\d[.])(?<!\n\d\d[.]) (?=[#\[]?\w{1,16}\]?,? (?:because|since|for|as|due)\b)"
     rf"|(?<=[,;]) (?:and )?(?=(?:{_NOUN} )?[#\[]?\w{{1,16}}\]? "
     r"(?:is|isn't|was) (?:not )?(?:worth|selected|chosen|picked|skipped)\b)"

@@ -14,7 +14,7 @@ _PLURAL = (
 )
 _GLUE = re.compile(
     r"and|or|then|also|plus|followed|by|to|through|thru|first|second|third|fourth|fifth|next|finally|lastly|1st|2nd|3rd|\dth"
-    r"|und|oder|sowie|et|ou|y|e|o|en|og|och|и|[第号號番번個个和与與及跟と或및]{1,4}",
+    r"|und|oder|sowie|et|ou|y|e|o|en|og|och|и|[第号號番번個个和与與及跟と或및]{1,4}|および|及び|以及|还有",
     re.IGNORECASE,
 )
 """Words that stand between ids, `and` in other languages among them, and what numbers an id in some."""
