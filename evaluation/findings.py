@@ -4,15 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.query.diagnose import MOST_FILLED
 from evaluation.compare import Difference, Estimate, holm
 from evaluation.curves import Evidence
 from evaluation.records import Arm, Cell, Comparison, Role
 from evaluation.shuffles import Effect
 
 Tone = Literal["gain", "none", "loss", "mixed", "unknown"]
-
-MOST_FILLED = 0.2
-"""Share of picks made by the fallback above which an LLM selector is not called one."""
 
 _WORDS: dict[str, str] = {"classic": "the best arm without an LLM", "control": "random people with the same LLM labels"}
 _NAMED: tuple[Role, ...] = ("classic", "control")
@@ -53,9 +51,10 @@ def agent(comparison: Comparison) -> Arm | None:
 
 
 def shown(comparison: Comparison, arm: Arm, student: str) -> str:
-    """The arm's printed name; an LLM selector whose picks the fallback made is named after the fallback."""
-    renamed = [cell.renamed for cell in comparison.of(arm.name, student) if cell.renamed not in (None, arm.name)]
-    return f"{renamed[0]} (was {arm.shown})" if renamed else arm.shown
+    """The arm's printed name; an LLM selector whose picks the fallback made, in the mean over seeds, bears its name."""
+    cells = comparison.of(arm.name, student)
+    renamed = [cell.renamed for cell in cells if cell.renamed not in (None, arm.name)]
+    return f"{renamed[0]} (was {arm.shown})" if renamed and filled_share(cells) > MOST_FILLED else arm.shown
 
 
 def filled_share(cells: tuple[Cell, ...]) -> float:

@@ -72,8 +72,9 @@ class Cell(Frozen):
     """Of the LLM's picks, the share that the declared fallback made."""
     quartiles: Quartiles = None
     renamed: str | None = None
-    """What the arm must be called because the fallback made too many of its picks."""
+    """What the arm must be called if the fallback made as many of its picks in every seed as it did in this one."""
     notes: dict[str, float] = {}
+    """Counts: `lists` the LLM was shown, how many were `refused`, what it has `chosen`; generated texts `rejected`."""
 
 
 class Arm(Frozen):
@@ -259,6 +260,10 @@ class RunSummary(Frozen):
     """Measured on a test set of the user's, where there is one."""
     filled_share: Share = None
     quartiles: Quartiles = None
+    renamed: str | None = None
+    """What the run must be called because the fallback made too many of the LLM's picks."""
+    notes: dict[str, float] = {}
+    """Counts, as in `Cell`."""
     models: tuple[ModelCard, ...] = ()
     prompts: dict[str, str] = {}
     settings: dict[str, str] = {}

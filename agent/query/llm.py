@@ -13,7 +13,7 @@ from pydantic import Field
 
 from agent.domain import Batch, Cost, Pick
 from agent.errors import BadInput, EngineError
-from agent.exchange import ChatFailure, ChatRequest
+from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.generate import gaps
 from agent.protocols import ChatModel, Need, Query
 from agent.query.baseline import First, Random
@@ -47,7 +47,8 @@ class LlmChoose(Frozen):
     list_size: int = Field(default=15, ge=1)
     per_list: int = Field(default=4, ge=1)
     """How many the LLM chooses from one list."""
-    max_tokens: int = Field(default=256, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Tokens that a reply may take; None: as many as the slot `mode` needs for what it wants written first."""
     temperature: float = Field(default=0.0, ge=0.0)
     shown_labels: int = Field(default=8, ge=0)
     """How many labelled texts the prompt shows, where its slot `context` wants any: the latest ones."""
@@ -113,7 +114,7 @@ class LlmChoose(Frozen):
                 drawn.failed = True
                 continue
             drawn.cost = reply.cost
-            drawn.read(reply.text, ask, known.reply)
+            drawn.read(reply, ask, known.reply)
             if self.slots.get("mode") == "explanation":
                 drawn.explain(reply.text)
 
@@ -133,7 +134,7 @@ class LlmChoose(Frozen):
             "weaknesses": weak,
         }
         messages = known.render(self.slots, **{name: value for name, value in given.items() if name in known.variables})
-        return ChatRequest(messages=messages, max_tokens=self.max_tokens, temperature=self.temperature)
+        return ChatRequest(messages=messages, max_tokens=self._room, temperature=self.temperature)
 
     def _labelled(self, ask: Query) -> list[dict[str, str]]:
         texts, words = ask.labelled.columns, ask.task.words
@@ -165,6 +166,18 @@ class LlmChoose(Frozen):
         return [gap.description for gap in gaps.find(ask, 8, 4, 0) if gap.description]
 
     @property
+    def _room(self) -> int:
+        if self.max_tokens is not None:
+            return self.max_tokens
+        match self.slots.get("mode"):
+            case "no-cot":
+                return 256
+            case "explanation":
+                return 96 + 40 * self.list_size  # a line for every text, then the answer
+            case _:
+                return 512
+
+    @property
     def _weaknesses(self) -> bool:
         return self.slots.get("context") == "weaknesses"
 
@@ -194,9 +207,9 @@ class Listing:
         """An answer that named another number of texts than were wanted."""
         return not (self.refused or self.failed) and bool(self.missing or self.surplus)
 
-    def read(self, text: str, ask: Query, reply: str) -> None:
+    def read(self, reply: ChatReply, ask: Query, kind: str) -> None:
         """Takes the picks from a reply of the kind that the prompt asks for."""
-        found = _READERS[reply](text, self.ids, self.wanted)
+        found = _READERS[kind](reply.text, self.ids, self.wanted, reply.finish == "length")
         if isinstance(found, Refusal):
             self.refused = True
             return
@@ -238,36 +251,36 @@ class Choice(Frozen):
     """Ids named beyond the number wanted; where all are ranked or scored there are none."""
 
 
-def _chosen(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
-    found = parse_indices(text, allowed=ids, wanted=wanted)
+def _chosen(text: str, ids: Sequence[str], wanted: int, cut: bool) -> Choice | Refusal:
+    found = parse_indices(text, allowed=ids, wanted=wanted, cut=cut)
     if isinstance(found, Refusal):
         return found
     return Choice(ids=found.ids, unknown=len(found.unknown), repeated=found.repeated, surplus=found.cut)
 
 
-def _ranked(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
+def _ranked(text: str, ids: Sequence[str], wanted: int, cut: bool) -> Choice | Refusal:
     """The head of the ranking."""
-    found = parse_ranking(text, allowed=ids)
+    found = parse_ranking(text, allowed=ids, cut=cut)
     if isinstance(found, Refusal):
         return found
     return Choice(ids=found.ids[:wanted], unknown=len(found.unknown), repeated=found.repeated)
 
 
-def _scored(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
+def _scored(text: str, ids: Sequence[str], wanted: int, cut: bool) -> Choice | Refusal:
     """The highest scores; of equal ones, what stood earlier in the (randomly ordered) list."""
-    found = parse_scores(text, allowed=ids, low=1, high=5)  # the scale of select/score
+    found = parse_scores(text, allowed=ids, low=1, high=5, cut=cut)  # the scale of select/score
     if isinstance(found, Refusal):
         return found
     order = sorted((id_ for id_ in ids if id_ in found.scores), key=lambda id_: -found.scores[id_])
     return Choice(ids=tuple(order[:wanted]), scores=found.scores, unknown=len(found.unknown))
 
 
-_READERS: dict[str, Callable[[str, Sequence[str], int], Choice | Refusal]] = {
+_READERS: dict[str, Callable[[str, Sequence[str], int, bool], Choice | Refusal]] = {
     "indices": _chosen,
     "ranking": _ranked,
     "scores": _scored,
 }
-"""How a reply of each kind is read."""
+"""How a reply of each kind is read; the last argument says whether it broke off at its token limit."""
 
 
 def _ids(n: int, rng: np.random.Generator) -> tuple[str, ...]:

@@ -11,19 +11,25 @@ from prompts.replies.polarity import (
     WEAK,
     Verdict,
     Weight,
+    adds,
     grade,
     is_all_but,
+    is_contrast,
     is_example,
     is_heading,
     is_refused,
     is_refused_after,
+    is_replacement,
+    is_topic,
+    last_sentence,
     sentence_key,
     starts_anew,
+    starts_over,
 )
 from prompts.replies.scan import Token
 
 VERDICTS, PURE, BLOCK = 1.8, 1.5, 1.2
-Side = Literal["chosen", "refused", "all but"]
+Side = Literal["chosen", "refused", "all but", "instead"]
 
 _NEXT_CLAUSE = re.compile(r"(?:^|[,;]|\band|\bthen)\W{0,3}(?:and |then )?(?:instance |id )?[*'\"#(\[]*$")
 _WINDOW = 240  # how much text before a list is read to judge it; keeps the time linear
@@ -42,11 +48,16 @@ class Candidate(NamedTuple):
     last: int = 0
     side: Side = "chosen"
     verdicts: bool = False
+    """At least half of its entries have one; of fewer it may be the texts that speak so."""
+    named: tuple[str, ...] = ()
+    """The ids of all entries of a block, those that are turned down too."""
     entries: bool = False
     block: bool = False
     """It fills its lines; else it stands inside a sentence."""
     ends: bool = False
     """Nothing follows it, and it is graded for that."""
+    groups: bool = False
+    """It is joined from lists under names of labels or topics."""
 
 
 def candidates(lines: Sequence[Line]) -> Iterator[Candidate]:
@@ -59,10 +70,11 @@ def candidates(lines: Sequence[Line]) -> Iterator[Candidate]:
             yield _block(lines, index, stop, header, top if header else index)
             header, index = "", stop
             continue
-        if line.kind == "prose":
+        heads = _is_header(line.text, with_ids=bool(line.runs))
+        if line.kind == "prose" and not (heads and all(token.kind == "unknown" for run in line.runs for token in run)):
             yield from _inline(line, index)
         if line.kind != "blank":
-            header, top = (line.text, index) if _is_header(line.text, with_ids=bool(line.runs)) else ("", -1)
+            header, top = (line.text, index) if heads else ("", -1)
         index += 1
 
 
@@ -73,13 +85,20 @@ def merged(offers: Sequence[Candidate], lines: Sequence[Line]) -> list[Candidate
         before = result[-1] if result else None
         if before is not None and _goes_on(before, offer, lines):
             joined = before.parts + offer.parts
-            result[-1] = before._replace(parts=joined, last=offer.last, grade=max(before.grade, offer.grade))
+            groups = before.groups or (_are_groups(before, offer) and not is_heading(offer.lead))
+            grade_, ends = max(before.grade, offer.grade), offer.ends and (before.ends or before.grade < STRONG)
+            result[-1] = before._replace(parts=joined, last=offer.last, grade=grade_, groups=groups, ends=ends)
         else:
             result.append(offer)
     return result
 
 
 def _goes_on(before: Candidate, after: Candidate, lines: Sequence[Line]) -> bool:
+    added = adds(after.lead) or (before.grade < STRONG and adds(last_sentence(after.lead)))
+    if added and before.side == after.side == "chosen" and before.last == after.top:
+        return True
+    if _are_groups(before, after):
+        return not any(line.kind != "blank" for line in lines[before.last + 1 : after.top])
     if (
         before.grade < WEAK
         or before.side != after.side
@@ -90,7 +109,19 @@ def _goes_on(before: Candidate, after: Candidate, lines: Sequence[Line]) -> bool
         return _same_offer(before, after)
     line, run = before.parts[-1] if before.parts else ("", ())
     open_end = bool(run) and not re.search(r"\w", line[run[-1].end :])
-    return bool(before.lead) and not after.lead and open_end and after.top == before.last + 1 and not after.entries
+    follows = after.top == before.last + 1 and not after.entries and (after.block or line.rstrip().endswith(","))
+    return bool(before.lead) and not after.lead and open_end and follows
+
+
+def _are_groups(before: Candidate, after: Candidate) -> bool:
+    """Whether two lists are parts of one choice under names of labels or topics: `Fresh:`, `Rotten:`, no id in both."""
+    both = (before, after)
+    if any(each.side != "chosen" or (each.grade >= STRONG and not each.ends and not each.groups) for each in both):
+        return False
+    if not all(is_topic(each.lead) and (each.block or each.parts[0][0].startswith(each.lead)) for each in both):
+        return False
+    ids = [{token.value for _, run in each.parts for token in run} for each in both]
+    return not ids[0] & ids[1]
 
 
 def _same_offer(before: Candidate, after: Candidate) -> bool:
@@ -106,13 +137,17 @@ def _inline(line: Line, index: int) -> Iterator[Candidate]:
     end, said = 0, ""
     for number, run in enumerate(line.runs):
         lead = line.text[max(end, run[0].start - _WINDOW) : run[0].start]
-        lead = said if said and _NEXT_CLAUSE.search(lead) else lead
+        goes_on = bool(said) and _NEXT_CLAUSE.search(lead) is not None and not re.search(r"[.!?] ", lead)
+        lead = said if goes_on else lead
         following = line.runs[number + 1][0].start if number + 1 < len(line.runs) else len(line.text)
         after = line.text[run[-1].end : min(following, run[-1].end + _WINDOW)]
         rated, side = grade(lead), _side(line.text, lead, run)
-        if side == "chosen" and rated < STRONG and is_refused_after(after):
+        if rated == WEAK and starts_over(line.text[max(0, run[0].start - _WINDOW) : run[0].start]):
+            rated = STRONG
+        if side == "chosen" and (goes_on or rated < STRONG) and is_refused_after(after):
             side = "refused"
-        said = lead if rated >= WEAK and side == "chosen" else ""
+        if not (side == "refused" and is_contrast(lead)):
+            said = lead if rated >= WEAK and side == "chosen" else ""
         yield Candidate(rated, ((line.text, run),), lead, index, index, side)
         end = run[-1].end
 
@@ -120,6 +155,8 @@ def _inline(line: Line, index: int) -> Iterator[Candidate]:
 def _side(text: str, lead: str, run: tuple[Token, ...]) -> Side:
     if is_all_but(lead):
         return "all but"
+    if is_replacement(text[max(0, run[0].start - _WINDOW) : run[0].start]):
+        return "instead"
     example = is_example(text[max(0, run[0].start - _WINDOW) : run[0].start])
     return "refused" if example or is_refused(lead) else "chosen"
 
@@ -198,8 +235,9 @@ def _block(lines: Sequence[Line], start: int, stop: int, header: str, top: int) 
         top,
         stop - 1,
         "refused" if refused else "chosen",
-        verdicts=judged,
-        entries=any(line.kind == "entry" for line, _ in entries),
+        verdicts=2 * sum(said.word is not None and said.weight != "words" for _, said in entries) >= len(entries),
+        named=tuple(token.value for line, _ in entries for run in line.runs for token in run if token.kind == "id"),
+        entries=any(line.kind in ("entry", "text") for line in lines[start:stop]),
         block=True,
         ends=ends,
     )

@@ -5,26 +5,37 @@ offered, some are turned down. It is read in this order, and the rules are all t
 
 1. What is read: what follows the thoughts of a reasoning model (`<think>`), up to a thought that never ends; and where
    a complete answer is followed by a line of another turn (`User:`, a control token), the answer before it.
-2. Spelling: digits, dashes, commas and quotes of any script count as ASCII. An id is matched exactly, else without
-   regard to case, leading zeros or a noun glued to it, where only one allowed id fits. Ids are whole words: `1` is
-   never found in `11`, nor `a1` in `a12`.
+2. Spelling: digits, dashes, commas and quotes of any script count as ASCII, and a word ends where a script without
+   spaces begins. An id is matched exactly, else without regard to case, leading zeros, a noun glued to it, or a dash
+   inside (`K-7`; in a list also `k 7`), where only one allowed id fits; a number also behind other letters (`ex17`)
+   where all ids are numbers, and in words behind a noun (`instances seven and nine`). Ids are whole words: `1` is never
+   found in `11`, nor `a1` in `a12`.
 3. Not ids: counts ("3 instances", "90 minutes"), scores ("score 5", 0.85, 4/5, 90%), times, steps ("Step 2"), numbering
-   (1., 2., 3. in front of ids or of text), remarks in parentheses behind an id, what stands in quotes beside an id.
-4. Lists are what competes: ids with only separators between them, in a line, over several lines, as bullets, as a
-   table, as JSON, or as entries ("17: the film …"). A heading and its list are the same in one line and in several.
-   An example, an echo of the whole list of instances, and a list under words that turn it down ("No:", "Easy:",
-   "rejected") are not chosen. `All but 3 and 7` is all others where so many are wanted, else nothing.
+   (1., 2., 3. in front of ids or of text, as long as it counts so), remarks in parentheses behind an id, what stands in
+   quotes beside an id, the text behind the id and sign that a line starts with (`[58] 12 angry men`).
+4. Lists are what competes: ids with only separators or an "and" of any language between them, in a line, over several
+   lines, as bullets, as a table, as JSON, as entries ("17: the film …"), or behind their descriptions ("the ironic one
+   (17)"). A heading and its list are the same in one line and in several. Lists under names of labels or topics that
+   follow each other and share no id are one. A sentence about ids behind a list is not part of it.
+   An example and a list beside words that turn it down ("No:", "Easy:", "17 is dull", "rather than 17", "58 was close")
+   are not chosen. Nor are entries that only repeat the list of instances, from any place to any other, and groups, if
+   they are more than wanted.
+   `All but 3 and 7` is all others where so many are wanted and nothing else is offered, else nothing.
 5. The best offer wins, and among equals the last: a list behind "Selected:", "Final answer:", "Therefore I choose", in
-   JSON, or alone at the very end; then behind a verb or a noun ("I would pick"), a quality ("Hard:"); then verdicts
-   entry by entry ("Instance 3: select. Instance 4: skip"); then a block of entries; then a list in prose; then
-   scattered mentions, if there are no more than wanted. Offers in the same words, or under headings that follow each
-   other, are one. Of a reply that was cut off only what stands behind such words, or in JSON, counts.
+   JSON, or alone at the very end; then behind a verb or a noun ("I would pick", "that leaves"), a quality ("Hard:");
+   then verdicts entry by entry ("Instance 3: select", "17: not worth a label", a tick); then a block of entries; then a
+   list in prose; then scattered mentions, if there are no more than wanted. Offers in the same words but for numbers
+   and ordinals, under headings that follow each other, or that add to the one before ("and add 71") are one. Of a reply
+   that was cut off only what stands behind such words, or in JSON, counts.
+   What a sentence takes back afterwards ("On second thought, I drop 17") is dropped; what is to replace an id ("I
+   replace 17 with 71") stands in its place.
 6. `3-7` (or "3 to 7") stands for all ids between, if all of them are allowed; else for its two ends.
 7. What is left: in order, each once, unknown ones dropped, at most as many as wanted.
 """
 
 import re
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from prompts.replies.answers import Indices, Refusal
@@ -32,12 +43,12 @@ from prompts.replies.candidates import BLOCK, VERDICTS, Candidate, candidates, m
 from prompts.replies.known import Known
 from prompts.replies.lines import Line, classify
 from prompts.replies.names import Name, names
-from prompts.replies.polarity import STRONG, WEAK, grade, sentence_key, starts_anew
+from prompts.replies.polarity import STRONG, WEAK, grade, is_heading, is_offer, sentence_key, starts_anew, starts_over
 from prompts.replies.rewrite import read_lines
 from prompts.replies.scan import Token
 from prompts.replies.turn import answer_part, is_thought, turns
 
-_SPOKEN_OF = re.compile(r"[\"')\]*]{0,3}(?::| (?:is|because|since|would|has|should|for|as)\b)")
+_SPOKEN_OF = re.compile(r"[\"')\]*]{0,3}(?::|,? (?:is|because|since|would|has|should|for|as)\b)")
 _NOTHING = re.compile(
     r"(.*?)[\s*'\"_(\[{]*\b(?:none|nothing|n/a|no (?:instances?|items?|texts?|ids?))\b\W*$", re.IGNORECASE
 )
@@ -79,7 +90,7 @@ def parse_indices(text: str | None, *, allowed: Collection[str], wanted: int, cu
         if any(_is_complete(offer, reading) for offer in reading.offers):
             return _answer(raw, reading, _choose(reading, wanted, cut=False), wanted)
     reading = _read(part, known, wanted)
-    chosen = _choose(reading, wanted, cut)
+    chosen = _exchanged(_choose(reading, wanted, cut), reading, wanted)
     return _answer(raw, reading, _without_torn(chosen, raw, known) if cut else chosen, wanted)
 
 
@@ -123,9 +134,31 @@ def _choose(reading: Reading, wanted: int, cut: bool) -> list[Name]:
         return [name for offer in _one_by_one(useful, reading.lines) for name in names(offer, known, wanted)]
     if nothing >= 0 or cut:
         return []
-    if spared := [offer for offer in reading.offers if offer.side == "all but"]:
+    spared = [offer for offer in reading.offers if offer.side == "all but"]
+    if spared and all(offer.grade < WEAK for offer in offers):
         return _others(names(spared[-1], known, wanted), known, wanted)
     return _best([offer for offer in offers if _has_id(offer)], reading, wanted)
+
+
+def _exchanged(found: list[Name], reading: Reading, wanted: int) -> list[Name]:
+    """Do what the reply says afterwards: `On second thought, I drop 17`, `I replace 17 with 71` (in its place)."""
+    replaced = {before.top for before, offer in pairwise(reading.offers) if offer.side == "instead"}
+    for before, offer in pairwise(reading.offers):
+        if offer.side == "refused" and offer.top not in replaced and starts_over(_before(offer)):
+            found = [name for name in found if name.value not in {token.value for token in _tokens(offer)}] or found
+        if offer.side != "instead" or before.top != offer.top:
+            continue
+        old = {token.value for token in _tokens(before)}
+        place = next((place for place, name in enumerate(found) if name.value in old), None)
+        if place is not None:
+            kept = [name for name in found[place:] if name.value not in old]
+            found = [*found[:place], *names(offer, reading.known, wanted), *kept]
+    return found
+
+
+def _before(offer: Candidate) -> str:
+    line, run = offer.parts[0]
+    return line[max(0, run[0].start - 240) : run[0].start]
 
 
 def _one_by_one(strong: list[Candidate], lines: list[Line]) -> list[Candidate]:
@@ -179,7 +212,8 @@ def _mentions(offers: list[Candidate], reading: Reading, wanted: int) -> list[Na
 def _is_subject(offer: Candidate) -> bool:
     """Whether a lone number stands behind a colon, or is spoken of as a text is."""
     line, run = offer.parts[0]
-    behind_colon = line[max(0, run[0].start - 4) : run[0].start].rstrip(" *'\"[(").endswith(":")
+    before = line[max(0, run[0].start - 6) : run[0].start]
+    behind_colon = before.rstrip(" *'\"[(").endswith((":", " -")) or before.endswith(("(", "["))
     return behind_colon or _SPOKEN_OF.match(line, run[-1].end) is not None
 
 
@@ -196,11 +230,19 @@ def _has_id(offer: Candidate) -> bool:
 
 
 def _is_echo(offer: Candidate, known: Known, wanted: int) -> bool:
-    """Whether a block of entries is the list of instances itself, without a word on which of them are chosen."""
+    """Whether a block of entries is the list of instances itself, or a part of it in the order shown, or sorts it.
+
+    In all of these nothing says which of the instances are chosen; a list that is no longer than wanted is a choice.
+    """
+    if offer.groups:
+        return len({token.value for token in _tokens(offer) if token.kind == "id"}) > wanted
+    ids = list(dict.fromkeys(offer.named))
+    if len(ids) <= wanted:
+        return False
     if not offer.entries or offer.verdicts:
         return False
-    ids = {token.value for token in _tokens(offer) if token.kind == "id"}
-    return len(ids) > wanted and ids >= set(known.exact.values())
+    offered = bool(offer.lead) and (is_heading(offer.lead) or grade(offer.lead + ":") >= STRONG or is_offer(offer.lead))
+    return set(ids) >= set(known.exact.values()) or (not offered and known.in_order(ids))
 
 
 def _says_none(lines: list[Line]) -> int:

@@ -1,7 +1,7 @@
 """The allowed ids, as a model may write them."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from prompts.replies.plain import plain
 
@@ -9,7 +9,10 @@ NOUNS = (
     "id|idx|index|instance|item|number|nr|num|text|sample|example|sentence|review|document|doc|candidate|option|entry"
     "|datapoint|row|question|message|tweet|case|comment|post|headline|article|record"
 )
-_GLUED = re.compile(rf"(?:{NOUNS})_*(\d\w*)", re.IGNORECASE)
+_GLUED = re.compile(rf"(?:{NOUNS}|ex|inst)_*(\d\w*)", re.IGNORECASE)
+_ANY_GLUED = re.compile(r"[^\W\d_]{1,12}_*(\d{2,})")
+_CODE = re.compile(r"([^\W\d_]{1,12})\d+")
+_APART = re.compile(r"(-| (?=\d+[*'\"\]_]{0,3}(?:[,;:.)\]|]|\s*$| and\b| &)))(\d+)(?!\w)")
 _EDGES = re.compile(r"^\W+|\W+$")
 _DIGITS = re.compile(r"\d+")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -24,6 +27,8 @@ class Known:
 
     def __init__(self, allowed: Collection[str]) -> None:
         keys = [(_key(each), each) for each in dict.fromkeys(str(each) for each in allowed)]
+        in_sets = isinstance(allowed, (set, frozenset))
+        self._place = None if in_sets else {each: place for place, (_, each) in enumerate(keys)}
         self.exact = _unambiguous(keys)
         self.folded = _single((key.casefold(), each) for key, each in keys)
         self.numbers = _single((str(int(key)), each) for key, each in keys if _is_number(key))
@@ -31,6 +36,9 @@ class Known:
         self.pattern = re.compile(
             "|".join([r"\w+", *(re.escape(key) for key in self.exact if not re.search(r"\w", key))])
         )
+        self._plain_numbers = all(map(_is_number, self.exact))
+        codes = [code[1].casefold() for key in self.exact if (code := _CODE.fullmatch(key))]
+        self._letters = frozenset(codes) - self.folded.keys()
         self._long: dict[str, list[int]] = {}
         for key in {key for key in self.exact if re.search(r"\W", key) and re.search(r"\w", key)}:
             first = re.match(r"\w+", key)
@@ -39,6 +47,13 @@ class Known:
                 lengths.append(len(key))
         for lengths in self._long.values():
             lengths.sort(reverse=True)
+
+    def in_order(self, ids: Sequence[str]) -> bool:
+        """Whether ids follow each other as they were shown; of a set, whose order is unknown, any do."""
+        if self._place is None:
+            return True
+        places = [self._place[each] for each in ids]
+        return places == list(range(places[0], places[0] + len(places)))
 
     def at(self, line: str, start: int, word: str) -> tuple[str, int] | None:
         """Return the id of more than one word that starts here, and where it ends."""
@@ -49,7 +64,14 @@ class Known:
                 found = self.exact.get(text) or self.folded.get(text.casefold())
                 if found is not None:
                     return found, end
-        return None
+        return self._apart(line, start + len(word), word)
+
+    def _apart(self, line: str, end: int, letters: str) -> tuple[str, int] | None:
+        """Return the id `k7` that is written `k-7`, or in a list `k 7`, and where it ends."""
+        if letters.casefold() not in self._letters or not (digits := _APART.match(line, end)):
+            return None
+        found = self.word(letters + digits[2])
+        return None if found is None else (found, digits.end())
 
     def word(self, word: str) -> str | None:
         """Return the id that a single word stands for, if any."""
@@ -59,6 +81,8 @@ class Known:
         if found is None and word != (bare := word.strip("_")):
             return self.word(bare) if bare else None
         if found is None and (glued := _GLUED.fullmatch(word)):
+            return self.word(glued[1])
+        if found is None and self._plain_numbers and (glued := _ANY_GLUED.fullmatch(word)):
             return self.word(glued[1])
         return found
 

@@ -8,7 +8,7 @@ from prompts.replies.json_lines import json_lines
 from prompts.replies.known import Known
 from prompts.replies.lines import classify
 from prompts.replies.plain import plain
-from prompts.replies.polarity import WEAK, grade, is_heading, is_refused, verdict, weight
+from prompts.replies.polarity import WEAK, grade, is_heading, is_refused, says_plainly, verdict, weight
 from prompts.replies.scan import Token, scan
 
 _TABLE_RULE = re.compile(r"[\s|:+-]+")
@@ -103,6 +103,10 @@ def _unnumber(lines: list[str], sequence: list[tuple[int, re.Match[str]]], known
         return
     rests = [lines[index][ordinal.end() :] for index, ordinal in sequence]
     leads = [_lead(rest, known) for rest in rests]
+    after = sequence[-1][0] + 1
+    jumps = after < len(lines) and (ordinal := _ORDINAL.match(lines[after])) and ordinal[1] not in ("0", "1")
+    if jumps and leads.count(None) == len(leads):
+        return
     are_ids = signs <= {":", "-"} or not any(map(str.strip, rests)) or any(map(_SAYS.match, rests))
     if are_ids and sum(lead is not None for lead in leads) * 2 < len(leads):
         return
@@ -134,7 +138,7 @@ def _split_inline(line: str) -> list[str]:
 
 
 def _verdict(cell: str) -> str | None:
-    return verdict(cell) if len(cell) <= 30 and weight(cell) == "only" else None
+    return verdict(cell) if (len(cell) <= 30 and weight(cell) == "only") or says_plainly(cell) else None
 
 
 _NOUN = r"(?:instance|item|id|text|sample|example|sentence)"
@@ -142,28 +146,57 @@ _CONCLUDES = r"final (?:answer|selection|list|choice)|selected(?: instances| ids
 _SAYS_OF = r"(?:is|was|should|would|could|has|does|seems|looks|will|might|may|can)\b"
 _NEW_LINE = re.compile(
     r"(?<=[.;!?)])(?<!\n\d[.)])(?<!\n\d\d[.)]) (?=[*'\"_]{0,3}"
-    rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|(?:{_CONCLUDES})))"
-    r"|(?<=;) (?=[#\[]?\w{1,16}\]? (?:because|since|for|as|due)\b)"
+    rf"(?:{_NOUN} ?[#\[(]?\w{{1,16}}[*\])_]{{0,3}} ?(?:[:(-]|{_SAYS_OF})|\[\w{{1,16}}\]: |(?:{_CONCLUDES})))"
+    r"|(?<=[;.])(?<!\n\d[.])(?<!\n\d\d[.]) (?=[#\[]?\w{1,16}\]?,? (?:because|since|for|as|due)\b)"
+    rf"|(?<=[,;]) (?:and )?(?=(?:{_NOUN} )?[#\[]?\w{{1,16}}\]? "
+    r"(?:is|isn't|was) (?:not )?(?:worth|selected|chosen|picked|skipped)\b)"
     rf"|(?<=[,;]) (?=[\"'\[#]?(?:{_NOUN} )?[\w-]{{1,24}}[\"'\]]? ?[:=(-] ?"
-    r"(?:yes|no|y|n|select|skip|not|don't|do not|reject|exclude|true|false|[01](?=[,;)\n]|$))\b)",
+    r"(?:yes|no|y|n|select|skip|not|don't|do not|reject|exclude|true|false|worth|[01](?=[,;)\n]|$))\b)"
+    r"|(?<=[,;]) (?=[#\[]?\w{1,16}\]? (?:yes|no) ?(?:[,;\n]|$))",
     re.IGNORECASE,
 )
+_NEW_HEADING = re.compile(r"(?<=[.;])(?<!\n\d[.])(?<!\n\d\d[.]) (?=[A-Z][A-Za-z' ()]{1,30}: ?[\"'#\[(*]*\w{0,12}\d)")
 _BLOCK_TAG = re.compile(r"</?(?:ul|ol|li|br|p|div|tr|table)\b[^<>\n]{0,80}>", re.IGNORECASE)
 _STRUCK = re.compile(r"~~[^~\n]{1,200}~~")
+_AND = re.compile(
+    r"\b(?:as well as|along with|together with|combined with|in combination with|así como|in addition to)\b",
+    re.IGNORECASE,
+)
+_WORD = (
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen"
+    "|eighteen|nineteen|twenty"
+)
+_DIGITS = {word: str(number) for number, word in enumerate(_WORD.split("|"), 1)}
+_SPELT_ONE = re.compile(rf"\b(?:{_WORD})\b", re.IGNORECASE)
+_SPELT = re.compile(
+    rf"\b(?:instance|id|number|item|text|example|sentence|review)s?:? (?!one (?:by|of|that|which|is|at)\b)"
+    rf"(?:{_WORD})(?:(?:, and |, | and )(?:{_WORD}))*\b(?! (?:{_WORD}|instances|texts|reviews|of)\b)",
+    re.IGNORECASE,
+)
 _NUMERO = re.compile(r"\bno\. ?(?=\d)", re.IGNORECASE)
+
+
+def _in_digits(found: re.Match[str]) -> str:
+    """Write `instances seven and nine` with digits."""
+    return _SPELT_ONE.sub(lambda word: _DIGITS[word[0].casefold()], found[0])
 
 
 def _break(text: str) -> str:
     """Start a new line where a new entry or a conclusion starts inside one."""
-    return _NEW_LINE.sub("\n", "\n" + _NUMERO.sub("#", _STRUCK.sub(" ", _BLOCK_TAG.sub("\n", text))))
+    text = _SPELT.sub(_in_digits, _AND.sub("and", text))
+    return _NEW_HEADING.sub(
+        "\n", _NEW_LINE.sub("\n", "\n" + _NUMERO.sub("#", _STRUCK.sub(" ", _BLOCK_TAG.sub("\n", text))))
+    )
 
 
 _HEADED = re.compile(r"([\s*_#>-]*[^\W\d][^:\d\n]{0,80}:[*_\s]*)(?=\S)")
+_BULLET = re.compile(r"[*+-] +(?!\[[ xX]\])")
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$", re.MULTILINE)
 _QUOTED = re.compile(r'"(?:\\.|[^"\\\n])*"')
 _WORDED = re.compile(r"[^\W\d_]{2,}\W+\w")
 _SPOKEN_OF = re.compile(
-    r"(?<!\w)(?:and )?[#\[(*\"']{0,4}(\w{1,24})[\])*\"']{0,4} ?(?:: |- |(?:because|since|as|due|for|which)\b)",
+    r"(?<!\w)(?:and )?[#\[(*\"']{0,4}(\w{1,24})"
+    r"(?:[\])*\"']{0,4}(?: ?(?:: |- )|,? (?:because|since|as|due|for|which)\b)|\] (?=\w))",
     re.IGNORECASE,
 )
 _NEXT = re.compile(r"[,;.] (?:and )?$|(?<=[,;]) ?and $")
@@ -173,8 +206,14 @@ def read_lines(text: str, known: Known) -> list[str]:
     """Return the lines of a reply in plain spelling, with its structured parts rewritten."""
     spelt = _break(plain(json_lines(_FENCE.sub("", text), known)))
     lines = [_unquoted(line.strip(), known) for line in spelt.split("\n")]
-    lines = [piece for line in lines for piece in _headed(line, known)]
+    lines = [_bulleted(piece, known) for line in lines for piece in _headed(line, known)]
     return numbered_lines(table_lines(lines, known, _verdict), known)
+
+
+def _bulleted(line: str, known: Known) -> str:
+    """Put the id of `- the ironic one (17)` in front."""
+    bullet = _BULLET.match(line)
+    return (_lead(line[bullet.end() :], known) or line) if bullet and _TRAILING.search(line[-100:]) else line
 
 
 def _headed(line: str, known: Known) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from typing import Literal, NamedTuple
 
 from prompts.replies.known import NOUNS, Known
+from prompts.replies.polarity import is_replacement
 
 Kind = Literal["id", "unknown", "glue", "word"]
 
@@ -12,9 +13,11 @@ _PLURAL = (
     rf"(?:{NOUNS})s|indices|indexes|entries|ones|points|labels|classes|words|steps|reasons|strategies|criteria|times"
 )
 _GLUE = re.compile(
-    r"and|or|then|also|plus|followed|by|to|through|thru|first|second|third|fourth|fifth|next|finally|lastly|1st|2nd|3rd|\dth",
+    r"and|or|then|also|plus|followed|by|to|through|thru|first|second|third|fourth|fifth|next|finally|lastly|1st|2nd|3rd|\dth"
+    r"|und|oder|sowie|et|ou|y|e|o|en|og|och|и|[第号號番번個个和与與及跟と或및]{1,4}|および|及び|以及|还有",
     re.IGNORECASE,
 )
+"""Words that stand between ids, `and` in other languages among them, and what numbers an id in some."""
 _COUNTED = re.compile(
     rf"[ -](?:most|best|more|of|other|different|diverse|selected|chosen|informative|additional|remaining|difficult"
     rf"|hardest|unlabell?ed|given|total|distinct|unique|out|such)\b"
@@ -49,6 +52,10 @@ _STOP = re.compile(
     r"|all|any|one|two",
     re.IGNORECASE,
 )
+
+
+_IS = re.compile(r" (?:is|isn't|was|has)\b", re.IGNORECASE)
+_SECOND = re.compile(r"\b[A-Z],? (?:and|or) $")
 
 
 class Token(NamedTuple):
@@ -128,7 +135,11 @@ def _stands_for_itself(line: str, start: int, end: int, word: str, before: list[
     counts = _CONTEXT.fullmatch(_previous(line, start, before)) or (
         _QUANTIFIER.fullmatch(_previous(line, start, before)) and line[before[-1].end : start].isspace()
     )
-    return not counts or _GOES_ON.match(line, end) is not None
+    if counts and word != "1" and _IS.match(line, end) and not _CONTEXT.fullmatch(_previous(line, start, before)):
+        return True
+    if not counts or _GOES_ON.match(line, end) is not None:
+        return True
+    return is_replacement(line[max(0, start - 80) : start])
 
 
 def _in_compound(line: str, start: int, end: int) -> bool:
@@ -140,10 +151,10 @@ def _in_compound(line: str, start: int, end: int) -> bool:
 
 def _in_list(line: str, start: int, end: int, alone: bool) -> bool:
     """Whether list punctuation or a margin stands on both sides; behind it is enough for a capital."""
-    left, right = line[max(0, start - 3) : start].rstrip(), line[end : end + 3].lstrip()
+    left, right = line[max(0, start - 3) : start].rstrip(), line[end : end + 5].lstrip()
     opens = not left or left[-1] in ",;:[(\"'{*|&#" or line[max(0, start - 4) : start].casefold().endswith("and ")
     closes = not right or right[0] in ",;:])\"'}*|&." or right.casefold().startswith("and")
-    return closes and (opens or alone)
+    return (closes and (opens or alone)) or (alone and _SECOND.search(line[max(0, start - 8) : start]) is not None)
 
 
 def _previous(line: str, start: int, before: list[Token]) -> str:

@@ -22,7 +22,7 @@ _SPLIT = re.compile(r"[;\n]|,(?= ?[\"'{\[]?[^,:;\n]{1,40}[:=])")
 
 
 def parse_scores(
-    text: str | None, *, allowed: Collection[str], low: float = -math.inf, high: float = math.inf
+    text: str | None, *, allowed: Collection[str], low: float = -math.inf, high: float = math.inf, cut: bool = False
 ) -> Scores | Refusal:
     """Read a score for each id, from lines such as `k7: 4`, a table or a JSON object; never raises on any text.
 
@@ -31,6 +31,7 @@ def parse_scores(
         allowed: the ids that were shown.
         low: smallest score that counts.
         high: largest score that counts; one outside the scale is dropped, not clipped.
+        cut: whether the reply broke off at its token limit; a score at its very end may lack digits: it is dropped.
 
     Returns:
         The scores of the ids that got one, the last where an id got several; or a refusal if none did.
@@ -38,8 +39,10 @@ def parse_scores(
     raw = text if isinstance(text, str) else ""
     if not raw.strip():
         return Refusal(reason="the reply is empty", raw=raw)
+    part = answer_part(raw)
+    part = part[: len(part) - len(re.split(r"\s", part)[-1])] if cut else part
     known, scores, unknown = Known(allowed), dict[str, float](), list[str]()
-    lines = [line.strip() for line in plain(answer_part(raw)).split("\n")]
+    lines = [line.strip() for line in plain(part).split("\n")]
     for piece in (piece for line in table_lines(lines, known, _number) for piece in _SPLIT.split(line)):
         pair = _pair(piece, known)
         if pair is None or not low <= pair[1] <= high:
@@ -70,14 +73,15 @@ def _pair(piece: str, known: Known) -> tuple[Token, float] | None:
     return None
 
 
-def parse_ranking(text: str | None, *, allowed: Collection[str]) -> Indices | Refusal:
+def parse_ranking(text: str | None, *, allowed: Collection[str], cut: bool = False) -> Indices | Refusal:
     """Read an order of the ids, best first; never raises on any text.
 
     Args:
         text: the reply as it came.
         allowed: the ids that were shown.
+        cut: whether the reply broke off at its token limit.
 
     Returns:
         The ids that are ranked, each once, read as `parse_indices` reads a choice; or a refusal.
     """
-    return parse_indices(text, allowed=allowed, wanted=len(allowed))
+    return parse_indices(text, allowed=allowed, wanted=len(allowed), cut=cut)

@@ -1,7 +1,5 @@
 """The selector without a run: a strategy of the closed union over the texts of one request."""
 
-from typing import Any
-
 import numpy as np
 from pydantic import Field, model_validator
 
@@ -17,8 +15,6 @@ from serving.roles.given import LabelledText, Short, Text, columns, known_labels
 from serving.roles.means import MOST_EMBEDDED, Counted, Means, Nobody, Usage, prompt_for
 
 DEFAULT = LlmChoose()
-_WRITTEN = {"no-cot": 256, "cot": 512, "explanation": 96 + 40 * DEFAULT.list_size}
-"""Tokens that a reply may take, by what the prompt wants written before the answer."""
 
 
 class SelectHead(Frozen):
@@ -121,9 +117,7 @@ def _strategy(head: SelectHead) -> Chooser:
         fingerprints(head.strategy)  # names every slot that there is not, before anything is spent
         return head.strategy
     prompt = prompt_for(head.prompt or DEFAULT.prompt, "select", ("indices", "ranking", "scores"))
-    slots = head.slots or DEFAULT.slots
-    chosen: dict[str, Any] = {"prompt": prompt.id, "slots": slots}
-    strategy = DEFAULT.model_copy(update={**chosen, "max_tokens": _WRITTEN.get(slots.get("mode", ""), 512)})
+    strategy = LlmChoose(prompt=prompt.id, slots=head.slots or DEFAULT.slots)
     fingerprints(strategy)
     return strategy
 

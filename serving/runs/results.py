@@ -1,6 +1,7 @@
 """From cells to what people read: the comparison or the summary of a run, and the files in the user's folder."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from agent.domain import Annotation, Cost
 from agent.loop import Outcome
 from agent.pool import Pool
+from agent.query.diagnose import MOST_FILLED
 from evaluation.audit import audit
 from evaluation.cards import cards
-from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummary
+from evaluation.records import Arm, Cell, Comparison, LabelAudit, ModelCard, RunSummary
 from evaluation.report import write_report
 from evaluation.table import table
 from serving.runs import outputs
@@ -45,13 +47,7 @@ def said(report: Comparison | RunSummary) -> str:
 
 def asides(report: Comparison) -> str:
     """How the LLM chose and how it labelled, for the terminal; the report has the pictures."""
-    lines: list[str] = []
-    chosen = [cell for cell in report.cells if cell.quartiles is not None and cell.filled_share is not None]
-    if chosen:
-        quarters = np.mean([cell.quartiles for cell in chosen if cell.quartiles is not None], axis=0)
-        filled = float(np.mean([cell.filled_share for cell in chosen if cell.filled_share is not None]))
-        shares = ", ".join(f"{share:.0%}" for share in quarters)
-        lines.append(f"LLM picks by quarter of the list, first to last: {shares}; filled by the fallback: {filled:.0%}")
+    lines = _chosen(report.cells)
     if (labels := report.labels) is not None:
         lines.append(
             f"LLM labels: {labels.accuracy:.1%} of {labels.n} right ({labels.raw_accuracy:.1%} before calibration), "
@@ -64,6 +60,28 @@ def asides(report: Comparison) -> str:
     return "\n".join(lines)
 
 
+def _chosen(made: Sequence[Cell | RunSummary]) -> list[str]:
+    """How the LLM chose and what was turned down of what it wrote; nothing where it was not asked."""
+    lines: list[str] = []
+    counts: Counter[str] = Counter()
+    for each in made:
+        counts.update({name: int(count) for name, count in each.notes.items()})
+    filled = [each.filled_share for each in made if each.filled_share is not None]
+    quartiles = [each.quartiles for each in made if each.quartiles is not None]
+    if filled:
+        shares = ", ".join(f"{share:.0%}" for share in np.mean(quartiles, axis=0)) if quartiles else "–"
+        by = f"LLM picks by quarter of the list, first to last: {shares}"
+        lines.append(f"{by}; filled by the fallback: {np.mean(filled):.0%}")
+    asked = counts["lists"] + counts["asked_again"]
+    if asked and not counts["chosen"]:
+        lines.append(f"not one of {asked} lists got a reply with a choice that could be read: the fallback chose all")
+    elif asked:
+        lines.append(f"lists: {asked} shown, {counts['refused']} with a reply that was no choice")
+    if counts["rejected"]:
+        lines.append(f"generated texts that were rejected: {counts['rejected']}")
+    return lines
+
+
 def told(run: RunSummary) -> str:
     """A run without a comparison, for the terminal."""
     labels = ", ".join(f"{each.label} {each.human + each.confirmed + each.machine}" for each in run.labels)
@@ -73,6 +91,10 @@ def told(run: RunSummary) -> str:
         f"labels: {labels}, of which people gave {people}; {run.generated} texts were generated",
         f"stopped: {stop}",
     ]
+    if run.renamed:
+        why = f"the fallback made more than {MOST_FILLED:.0%} of the LLM's picks"
+        lines.insert(0, f"{run.renamed} (was {run.recipe}): {why}")
+    lines += _chosen([run])
     if run.curve:
         lines.append(f"student: {run.curve[-1].accuracy:.1%} of the test texts right")
     return "\n".join(lines)
@@ -148,6 +170,8 @@ def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
         curve=cell.curve if worker.test is not None else (),
         filled_share=cell.filled_share,
         quartiles=cell.quartiles,
+        renamed=cell.renamed,
+        notes=cell.notes,
         models=models(job),
         prompts={p.split("@")[0]: p for p in job.prompts},
         settings=_settings(job),

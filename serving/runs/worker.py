@@ -132,6 +132,7 @@ class Worker:
             filled_share=filled_share(picked) if picked else None,
             quartiles=position_quartiles(picked) if picked else None,
             renamed=arm_name(outcome.batches, name="") or None,
+            notes=_counts(outcome),
         )
 
     def _point(self, pool: Pool, student: Student) -> Point:
@@ -210,6 +211,17 @@ def shuffled(job: Job, table: Table, seed: int) -> Pool:
     """The pool in the order of one seed; every arm of that seed sees the same."""
     order = generator(seed, "shuffle").permutation(len(table.columns))
     return Pool.of(job.task, table.columns.take(order))
+
+
+def _counts(outcome: Outcome) -> dict[str, float]:
+    """What came of the lists that the LLM was shown, and of the texts that it wrote."""
+    counts = {"rejected": float(sum(r.rejected for r in outcome.history))}
+    notes = [note for batch in outcome.batches for note in batch.notes.items()]
+    for name in ("lists", "asked_again", "refused", "failed", "chosen"):
+        # a selector inside another one has its notes under a longer name, such as `first_lists`
+        found = [count for key, count in notes if key == name or key.endswith(f"_{name}")]
+        counts |= {name: sum(found)} if found else {}
+    return counts
 
 
 def told(record: CellRecord) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from agent.domain import Batch, Example, Pick
 from agent.errors import BadInput, EngineError
-from agent.exchange import ChatFailure, ChatRequest, Cost
+from agent.exchange import ChatFailure, ChatReply, ChatRequest, Cost
 from agent.protocols import Query
 from agent.query import First, LlmChoose, Mix, Random, Then
 from agent.query.diagnose import arm_name, filled_share, position_quartiles
@@ -212,3 +212,49 @@ def test_a_prompt_that_wants_reasons_gives_each_pick_its_own() -> None:
     ids = list(shown(chat.requests[0]))
     assert [p.why for p in batch.picks] == [f"line about {id_}" for id_ in ids[:4]]
     assert {p.why for p in LlmChoose().query(asking(answer, n=40, size=4)[0]).picks} == {""}
+
+
+def cut_off(request: ChatRequest) -> Scripted:
+    """Goes through the texts one by one and gets no further than the third."""
+    ids = list(shown(request))
+    return ChatReply(text="\n".join(f"{id_}: it praises the acting" for id_ in ids[:3]), finish="length")
+
+
+def test_a_reply_that_was_cut_off_before_its_answer_is_no_choice() -> None:
+    batch = LlmChoose(slots={"mode": "explanation"}).query(asking(cut_off, size=4)[0])
+    assert all(pick.filled for pick in batch.picks)
+    assert batch.notes["refused"] == 2.0
+
+
+@pytest.mark.parametrize("prompt", ["select/choose", "select/rank"])
+def test_the_last_id_of_a_reply_that_was_cut_off_counts_if_it_is_whole(prompt: str) -> None:
+    def answer(request: ChatRequest) -> Scripted:
+        first, second = list(shown(request))[:2]
+        return ChatReply(text=f"Selected: {first}, {second[0]}", finish="length")
+
+    batch = LlmChoose(prompt=prompt, list_size=10).query(asking(answer, n=10, size=2)[0])
+    assert [pick.shown for pick in batch.picks if not pick.filled] == [0, 0]
+    assert batch.notes["refused"] == 0.0
+
+
+def test_a_score_that_was_cut_off_does_not_count() -> None:
+    def answer(request: ChatRequest) -> Scripted:
+        first, second = list(shown(request))[:2]
+        return ChatReply(text=f"{first}: 4\n{second}: 5", finish="length")
+
+    batch = LlmChoose(prompt="select/score", list_size=10).query(asking(answer, n=10, size=2)[0])
+    assert [pick.score for pick in batch.picks if not pick.filled] == [4.0, 4.0]
+
+
+def test_the_room_for_a_reply_follows_what_is_written_before_the_answer() -> None:
+    def room(**given: object) -> int:
+        ask, chat = asking(good, size=4)
+        LlmChoose.model_validate(given).query(ask)
+        return chat.requests[0].max_tokens
+
+    assert room() == 256
+    assert room(slots={"mode": "cot"}) == 512
+    assert room(slots={}) == 512, "the prompt's own default is cot"
+    assert room(slots={"mode": "explanation"}) == 96 + 40 * 15
+    assert room(slots={"mode": "explanation"}, list_size=30) == 96 + 40 * 30
+    assert room(slots={"mode": "cot"}, max_tokens=77) == 77

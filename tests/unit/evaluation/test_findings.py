@@ -87,10 +87,32 @@ def test_the_best_classic_arm_and_the_control_are_named_and_corrected_together()
 
 def test_a_selector_that_did_not_select_is_named_after_its_fallback():
     made = comparison(test=40)
-    cells = [c.model_copy(update={"renamed": "random"}) if c.arm == "agent" else c for c in made.cells]
-    renamed = made.model_copy(update={"cells": tuple(cells)})
+    renamed = filled(made, 0.3)
     assert shown(renamed, renamed.arm("agent"), "bert") == "random (was agent)"
     assert "random (was agent)" in table(renamed)
+
+
+def test_the_mean_over_seeds_says_who_chose():
+    made = comparison(test=40)
+    seeds = len(made.of("agent", "bert"))
+    assert seeds > 1
+    one = filled(made, 0.3, *[0.0] * (seeds - 1))
+    assert shown(one, one.arm("agent"), "bert") == "agent"
+    most = filled(made, 0.0, *[0.9] * (seeds - 1))
+    assert shown(most, most.arm("agent"), "bert") == "random (was agent)"
+
+
+def filled(made: Comparison, *shares: float) -> Comparison:
+    """The comparison with these filled shares of its agent, by seed; the last one for all further seeds."""
+    seeds = [cell.seed for cell in made.of("agent", "bert")]
+    cells = [
+        cell.model_copy(update={"filled_share": share, "renamed": "random" if share > 0.2 else None})
+        if cell.arm == "agent"
+        else cell
+        for cell in made.cells
+        for share in [shares[min(seeds.index(cell.seed) if cell.seed in seeds else 0, len(shares) - 1)]]
+    ]
+    return made.model_copy(update={"cells": tuple(cells)})
 
 
 def test_the_table_is_aligned_and_holds_every_arm_with_every_student():

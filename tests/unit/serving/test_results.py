@@ -1,17 +1,21 @@
 """From cells to what people read."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from agent.exchange import ChatRequest
+from agent.scripted import Scripted
 from evaluation.records import Comparison, RunSummary
 from serving.runs.job import People
 from serving.runs.outputs import Record
-from serving.runs.results import FILES, _caveats, _settings, label_audit, leave, report_of, told
+from serving.runs.results import FILES, _caveats, _settings, asides, label_audit, leave, report_of, told
 from serving.runs.worker import Worker
 from tests.support.toy_jobs import toy_job, toy_worker
+from tests.support.toy_runs import Remembering, answer
 
 
 def record(worker: Worker) -> Record:
@@ -123,7 +127,46 @@ def test_a_run_in_a_few_lines(tmp_path: Path) -> None:
     lines = told(summary).splitlines()
     assert "people gave 8" in lines[0]
     assert lines[1] == "stopped: rounds: 5 of 5 rounds are done"
-    assert lines[2].endswith("of the test texts right")
+    assert lines[-1].endswith("of the test texts right")
+    assert "filled by the fallback: 0%" in lines[2]
+    assert lines[3].startswith("lists: ")
+    assert lines[3].endswith("shown, 0 with a reply that was no choice")
+
+
+def deaf(request: ChatRequest) -> Scripted:
+    """Labels and writes, but does not choose."""
+    said = answer(request)
+    return "I would rather not." if isinstance(said, str) and said.startswith("Selected") else said
+
+
+def test_a_run_whose_llm_chose_nothing_says_so_and_bears_the_name_of_its_fallback(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent"), tmp_path, Remembering(deaf))
+    summary = report_of(worker, record(worker), worker.outcome(worker.job.main))
+    assert isinstance(summary, RunSummary)
+    lines = told(summary)
+    assert lines.startswith("random (was agent): the fallback made more than 20%")
+    assert "filled by the fallback: 100%" in lines
+    assert re.search(r"^not one of \d+ lists got a reply with a choice", lines, re.MULTILINE)
+
+
+def test_the_lines_of_a_comparison_hold_the_filled_share_where_the_llm_chose_nothing(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent", "random", test_reads=20), tmp_path, Remembering(deaf))
+    report = report_of(worker, record(worker), worker.outcome(worker.job.main))
+    assert isinstance(report, Comparison)
+    assert "filled by the fallback: 100%" in asides(report)
+    assert "not one of " in asides(report)
+
+
+def test_rejected_texts_and_refused_lists_are_counted(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent"), tmp_path)
+    summary = report_of(worker, record(worker), worker.outcome(worker.job.main))
+    assert isinstance(summary, RunSummary)
+    assert summary.notes["rejected"] == summary.rejected
+    notes = {**summary.notes, "lists": 6.0, "asked_again": 2.0, "refused": 3.0, "chosen": 9.0, "rejected": 5.0}
+    lines = told(summary.model_copy(update={"notes": notes, "filled_share": 0.25})).splitlines()
+    assert "lists: 8 shown, 3 with a reply that was no choice" in lines
+    assert "generated texts that were rejected: 5" in lines
+    assert any(line.endswith("filled by the fallback: 25%") for line in lines)
 
 
 @pytest.mark.parametrize(
