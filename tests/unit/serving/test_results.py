@@ -12,7 +12,7 @@ from agent.scripted import Scripted
 from evaluation.records import Comparison, RunSummary
 from serving.runs.job import People
 from serving.runs.outputs import Record
-from serving.runs.results import FILES, _caveats, _settings, asides, label_audit, leave, report_of, told
+from serving.runs.results import FILES, _settings, asides, caveats, label_audit, leave, report_of, told
 from serving.runs.worker import Worker
 from tests.support.toy_jobs import toy_job, toy_worker
 from tests.support.toy_runs import Remembering, answer
@@ -181,5 +181,5 @@ def test_a_report_says_who_answered(tmp_path: Path, people: People, said: str) -
     job = toy_job("random").model_copy(update={"people": people})
     settings = _settings(job)
     assert settings["people"].startswith(said)
-    simulated = any("People are simulated" in line for line in _caveats(job))
+    simulated = any("People are simulated" in line for line in caveats(job))
     assert simulated == (people.kind == "simulated")
