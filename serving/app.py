@@ -8,7 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from serving import problem
 from serving import settings as environment
-from serving.pages import views
+from serving.pages import operations as documented
+from serving.pages import signing, views
 from serving.routes import agreement, catalogue, datasets, operations, plan, prompts, reviews, roles, run_results, runs
 from serving.runs.outputs import thresher_version
 from serving.service.access import Logged
@@ -58,6 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         agreement.router,
         operations.router,
         views.router,
+        documented.router,
+        signing.router,
     ):
         app.include_router(router)
     return app

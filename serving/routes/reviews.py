@@ -11,10 +11,11 @@ from serving import problem
 from serving.problem import Refused
 from serving.routes.runs import RunId
 from serving.runs.picks import Closed, Decision
-from serving.runs.review_queue import Choice, Item, Suggestion
+from serving.runs.review_queue import Choice, Item
 from serving.runs.reviews import Lost, NoToken
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import LOCAL, Caller, Calling, needs
+from serving.shapes_people import ItemShown, PickList, PickShown, ProgressShown, ReceiptShown, Undecided
 
 router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
 TOKEN = Annotated[str, Path(max_length=200, description="As taking the text answered it.")]
@@ -34,32 +35,6 @@ class Which(Who):
 NOBODY, LAST = Who(), Which()
 
 
-class ItemShown(Frozen):
-    """A text that is kept for one person until `expires`."""
-
-    token: str = Field(description="Goes into the answer.")
-    example: str
-    text: str
-    text_b: str | None = Field(description="The second text of a pair.")
-    round: int
-    position: int = Field(description="In the round, from 0.")
-    suggestion: Suggestion | None = Field(description="What the machine says; null where it is hidden or silent.")
-    blind: bool = Field(description="Whether there is a suggestion that is hidden.")
-    expires: float = Field(description="Seconds since 1970; then somebody else may have it.")
-    chosen: Choice | None = Field(description="What the person said before, where an answer is being changed.")
-
-
-class ProgressShown(Frozen):
-    """How far the round is that the run has asked for last."""
-
-    round: int
-    total: int = Field(description="Answers that it takes.")
-    done: int
-    held: int = Field(description="Texts that somebody looks at now.")
-    mine: int = Field(description="Answers of the person, over all rounds.")
-    seconds_per_label: float | None = Field(description="Mean of the person's last answers.")
-
-
 class Answered(Frozen):
     """A label, or the reason why there is none."""
 
@@ -75,42 +50,9 @@ class Answered(Frozen):
         return self
 
 
-class ReceiptShown(Frozen):
-    """What became of an answer."""
-
-    example: str
-    choice: Choice
-    confirmed: bool = Field(description="Whether it agrees with a suggestion that was shown.")
-    repeated: bool = Field(description="Whether this token was answered before: that answer stands.")
-    done: int
-    total: int
-
-
 class Kept(Who):
     keep: bool
     reason: str = Field(default="", max_length=1000, description="Why not, where it is struck out.")
-
-
-class PickShown(Frozen):
-    """One text that the LLM chose, and what was decided of it."""
-
-    example: str
-    text: str
-    text_b: str | None
-    why: str = Field(description="The LLM's reason, where it gave one.")
-    round: int
-    kept: bool | None = Field(description="Null: nobody has decided.")
-    reason: str
-    who: str
-
-
-class PickList(Frozen):
-    items: tuple[PickShown, ...]
-    next: str | None
-
-
-class Undecided(Frozen):
-    left: int = Field(description="Picks of the round that nobody has decided.")
 
 
 @router.post(
@@ -167,6 +109,7 @@ def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk:
         repeated=receipt.repeated,
         done=receipt.done,
         total=receipt.total,
+        why=desk.reasons.of(run, receipt.round, receipt.example),
     )
 
 
