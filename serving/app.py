@@ -12,6 +12,7 @@ from serving.pages import operations as documented
 from serving.pages import signing, views
 from serving.routes import agreement, catalogue, datasets, operations, plan, prompts, reviews, roles, run_results, runs
 from serving.runs.outputs import thresher_version
+from serving.service import description
 from serving.service.access import Logged
 from serving.service.desk import Desk
 from serving.service.guard import is_loopback
@@ -63,4 +64,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         signing.router,
     ):
         app.include_router(router)
+    description.install(app)
     return app

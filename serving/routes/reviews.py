@@ -20,6 +20,9 @@ from serving.shapes_people import ItemShown, PickList, PickShown, ProgressShown,
 router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
 TOKEN = Annotated[str, Path(max_length=200, description="As taking the text answered it.")]
 EXAMPLE: dict[str, Any] = {"token": "<token>", "label": "positive", "seconds": 3.2}
+WHO: dict[str, Any] = {"who": "ann"}
+KEPT: dict[str, Any] = {"keep": True, "who": "ann"}
+STRUCK: dict[str, Any] = {"keep": False, "reason": "two films in one text", "who": "ann"}
 
 
 class Who(Frozen):
@@ -62,7 +65,7 @@ class Kept(Who):
     response_model=ItemShown,
     responses={204: {"description": "Nothing is to be labelled now"}},
 )
-def take(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body()] = NOBODY) -> Any:
+def take(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body(examples=[WHO])] = NOBODY) -> Any:
     """Kept for that person for a while. Asked again, they get the same one; nobody else does."""
     desk.store.get(run)
     item = desk.reviews.lease(run, _name(who, body.who))
@@ -120,7 +123,7 @@ def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk:
     response_model=ItemShown,
     responses={204: {"description": "There is none of this person to change"}},
 )
-def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Which, Body()] = LAST) -> Any:
+def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Which, Body(examples=[WHO])] = LAST) -> Any:
     """The text of an answer of the person's, to be answered anew. What was said before is kept in its history.
 
     While the run has not read the answer, it is taken back at once. After that it stands until there is a new one.
@@ -154,14 +157,18 @@ def list_picks(
 
 
 @router.post("/runs/{run}/picks", summary="Keep or strike out all other picks", dependencies=[needs("review")])
-def decide_rest(run: RunId, body: Kept, desk: AtDesk, who: Calling) -> Undecided:
+def decide_rest(run: RunId, body: Annotated[Kept, Body(examples=[KEPT])], desk: AtDesk, who: Calling) -> Undecided:
     """All of the round that nobody has decided."""
     return _decided(run, None, body, desk, _name(who, body.who))
 
 
 @router.post("/runs/{run}/picks/{example:path}", summary="Keep or strike out a pick", dependencies=[needs("review")])
 def decide(
-    run: RunId, example: Annotated[str, Path(max_length=1000)], body: Kept, desk: AtDesk, who: Calling
+    run: RunId,
+    example: Annotated[str, Path(max_length=1000)],
+    body: Annotated[Kept, Body(examples=[STRUCK])],
+    desk: AtDesk,
+    who: Calling,
 ) -> Undecided:
     """Before it is labelled. One that is struck out stays in the pool and costs no label."""
     return _decided(run, example, body, desk, _name(who, body.who))

@@ -1,6 +1,7 @@
 """The pages in a real browser, over a real server: labelled by keyboard alone, through what goes wrong."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,10 +86,13 @@ def test_a_round_is_labelled_by_keyboard_alone_and_the_run_goes_on_by_itself(
     assert broken == []
     page.goto(f"{server.url}/runs/{run}")
     expect(page.locator(".state")).to_have_text("done")
+    expect(page.locator("svg circle")).not_to_have_count(0)
     clean(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out at 390 px"
-    page.goto(f"{server.url}/runs/{run}/report")
-    assert page.title()
+    page.goto(f"{server.url}/runs/{run}/review")
+    page.get_by_role("link", name="Read its report").click()
+    expect(page).to_have_title(re.compile(f"weather: report of run {run}"))
+    clean(page)
 
 
 def test_nothing_is_lost_or_doubled_by_reloads_second_windows_and_offline_moments(
@@ -103,8 +107,8 @@ def test_nothing_is_lost_or_doubled_by_reloads_second_windows_and_offline_moment
 
     held = one.locator("#text").inner_text()
     one.reload()
-    one.keyboard.press("Enter")
     expect(one.locator("#text")).to_have_text(held)
+    expect(one.locator("#other")).to_have_text("not Ada?")
 
     one.evaluate("() => { for (let i = 0; i < 5; i++) document.querySelector('[data-label]').click(); }")
     expect(one.locator("#text")).not_to_have_text(held)
@@ -120,7 +124,6 @@ def test_nothing_is_lost_or_doubled_by_reloads_second_windows_and_offline_moment
 
     one.goto(f"{server.url}/")
     one.go_back()
-    one.keyboard.press("Enter")
     expect(one.locator("#text")).not_to_be_empty()
     assert answers(server, run)["done"] == 2
     ada.close()
