@@ -109,8 +109,9 @@ def _shown(run: StoredRun, past: _Past) -> RunShown:
 
 
 def _waits_for(asked: AskedNow) -> str:
-    what = "labels" if asked.kind == "labels" else "picks of the LLM to be looked over"
-    return f"waits for people: {asked.done} of {asked.total} {what} in round {asked.round + 1}"
+    count = f"{asked.done} of {asked.total}"
+    what = f"given {count} labels" if asked.kind == "labels" else f"looked over {count} picks of the LLM"
+    return f"people have {what} in round {asked.round + 1}"
 
 
 def history(store: Store, run: StoredRun) -> History:

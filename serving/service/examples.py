@@ -29,7 +29,7 @@ RUN = {
     "task": "films",
     "recipe": "agent",
     "state": "waiting",
-    "why": "waits for people: 3 of 10 labels in round 1",
+    "why": "people have given 3 of 10 labels in round 1",
     "created": _AT,
     "updated": _AT,
     "origin": "service",

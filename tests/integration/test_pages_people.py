@@ -138,7 +138,7 @@ def test_picks_are_kept_and_struck_by_key_and_then_labelled(server: Server, page
             httpx.post(f"{server.url}/v1/runs/{run}/labels", json=body, timeout=30).raise_for_status()
         asked = over(server, run, "waiting", "failed", "done")["asked"]
     page.goto(f"{server.url}/runs/{run}")
-    expect(page.locator("[role=status]")).to_contain_text(f"0 of {asked['total']} picks of the LLM")
+    expect(page.locator("[role=status]")).to_contain_text(f"looked over 0 of {asked['total']} picks")
     page.get_by_role("link", name="Look over the LLM's picks").click()
     page.get_by_label("Your name").fill("Eve")
     page.keyboard.press("Enter")
@@ -186,3 +186,21 @@ def test_a_runs_page_says_what_people_are_at_also_after_a_click(server: Server, 
     expect(status).to_contain_text(f"1 of {total} labels in round 1")
     expect(page.locator(".facts")).to_contain_text("1 of 6")
     assert httpx.get(f"{server.url}/v1/runs/{run}", timeout=30).json()["human_labels"] == 1
+
+
+def test_the_page_of_a_run_at_work_is_clean_and_goes_on_by_itself(
+    llm: FakeOpenAI, server: Server, page: Page, tmp_path: Path
+) -> None:
+    body = {**uploaded(server, tmp_path / "in"), "people": "simulated"}
+    llm.latency = 0.3
+    run = begun(server, body).json()["id"]
+    over(server, run, "running", "failed", "done")
+    page.goto(f"{server.url}/runs/{run}")
+    expect(page.locator(".state")).to_have_text("running")
+    expect(page.locator("#progress")).to_be_visible(timeout=30_000)
+    clean(page)
+    llm.latency = 0.0
+    expect(page.locator(".state")).to_have_text("done", timeout=90_000)
+    expect(page.locator("svg circle")).to_have_count(1)
+    expect(page.locator("#curve ~ p")).to_contain_text("The dot is the final student.")
+    clean(page)

@@ -155,7 +155,7 @@ def test_a_run_is_cancelled_and_goes_on_when_asked_to(llm: FakeOpenAI, tmp_path:
         run = begun(server, {**uploaded(server, tmp_path / "in"), "people": "queue"}).json()["id"]
         waiting = over(server, run, "waiting", "failed")
         assert (waiting["state"], waiting["human_labels"]) == ("waiting", 0), waiting
-        assert "wait for a person" in waiting["why"]
+        assert waiting["why"] == f"people have given 0 of {waiting['asked']['total']} labels in round 1"
         assert httpx.get(f"{server.url}/v1/runs/{run}/labels").status_code == 409
         assert httpx.post(f"{server.url}/v1/runs/{run}/cancel").json()["state"] == "cancelled"
         assert httpx.post(f"{server.url}/v1/runs/{run}/resume").json()["state"] == "queued"

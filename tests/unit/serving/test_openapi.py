@@ -65,5 +65,5 @@ def test_the_page_of_operations_shows_fields_and_examples(app: FastAPI) -> None:
     page = TestClient(app).get("/docs").text
     assert "How long it took; measured where absent." in page
     assert "two films in one text" in page
-    assert "waits for people: 3 of 10 labels in round 1" in page
+    assert "people have given 3 of 10 labels in round 1" in page
     assert page.count("<details") == len(operations(app))
