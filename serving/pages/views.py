@@ -62,9 +62,7 @@ def review_page(run: RunId, desk: AtDesk, who: Calling, signed: Signed) -> HTMLR
     keys = [*KEYS, *[""] * len(task.labels)]
     labels = list(zip(task.labels, keys, strict=False))
     named = "" if who == LOCAL else who.name
-    return page(
-        "review.html", signed=signed, run=shown(desk.store, stored), task=task, labels=labels, keys=KEYS, named=named
-    )
+    return page("review.html", signed=signed, run=shown(desk.store, stored), task=task, labels=labels, named=named)
 
 
 @router.get("/runs/{run}/picks", dependencies=[needs("review")])

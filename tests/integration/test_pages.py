@@ -10,11 +10,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from evaluation.records import Comparison, RunSummary
+from evaluation.report import page as report
 from tests.integration.test_runs_http import begun, over, uploaded
 from tests.support.browser import CHROMIUM, browser
 from tests.support.cli import weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.server import Server
+from tests.unit.evaluation.made_up import comparison, summary
 
 pytestmark = [
     pytest.mark.student,
@@ -168,3 +171,10 @@ def test_every_page_is_clean_empty_and_refused(server: Server, chromium: Browser
         page.goto(f"{server.url}{path}")
         expect(page.locator("main")).to_contain_text(said)
         clean(page)
+
+
+@pytest.mark.parametrize("record", [comparison(), summary()], ids=["comparison", "run"])
+def test_a_report_is_clean_with_all_its_parts(chromium: Browser, record: Comparison | RunSummary) -> None:
+    page = chromium.new_page()
+    page.set_content(report(record))
+    clean(page)

@@ -30,7 +30,7 @@
     $("struck").hidden = true; $("reason").value = pick.reason;
     $("text").textContent = pick.text;
     $("text-b").hidden = !pick.text_b; $("text-b").textContent = pick.text_b || "";
-    $("why").hidden = !pick.why; $("why").textContent = `The LLM chose it because: ${pick.why}`;
+    $("why").hidden = !pick.why; $("why").textContent = pick.why && `The LLM chose it because: ${pick.why}`;
     tell("decided", pick.kept === null ? "" : `${pick.who || "Somebody"} said: ${pick.kept ? "keep" : `strike out${pick.reason && `, ${pick.reason}`}`}.`);
     $("keep").setAttribute("aria-pressed", String(pick.kept === true));
     $("strike").setAttribute("aria-pressed", String(pick.kept === false));
@@ -57,7 +57,7 @@
     at = picks.length; enable(false);
     $("progress").value = $("progress").max;
     if ($("state").textContent !== (text.textContent ?? text)) tell("state", text);
-    tell("decided", ""); $("text").textContent = ""; $("struck").hidden = $("text-b").hidden = $("why").hidden = true;
+    tell("decided", ""); $("text").textContent = $("text-b").textContent = $("why").textContent = ""; $("struck").hidden = $("text-b").hidden = $("why").hidden = true;
     if (again) waiting = setTimeout(load, again);
   };
 

@@ -19,7 +19,7 @@
     $("text").textContent = item.text;
     $("text-b").hidden = !item.text_b; $("text-b").textContent = item.text_b || "";
     const tip = item.suggestion;
-    $("suggestion").hidden = !tip;
+    $("suggestion").hidden = !tip; $("suggestion").textContent = "";  // a description is read even where it is hidden
     if (tip) {
       const sure = tip.confidence === null ? "" : `, ${Math.round(100 * tip.confidence)} % sure`;
       $("suggestion").textContent = `The machine says ${tip.label}${sure}.${tip.reason ? ` ${tip.reason}` : ""}`;
@@ -70,7 +70,8 @@
   const idle = (text, again = 4000) => {
     item = null; enable(false);
     if ($("state").textContent !== (text.textContent ?? text)) tell("state", text);
-    $("text").textContent = ""; $("text-b").hidden = $("suggestion").hidden = true;
+    $("text").textContent = $("text-b").textContent = $("suggestion").textContent = "";
+    $("text-b").hidden = $("suggestion").hidden = true;
     if (again) waiting = setTimeout(next, again);
   };
 
