@@ -5,7 +5,7 @@ VENV := .venv
 THRESHER := $(VENV)/bin/thresher
 READY := $(VENV)/.ready
 
-.PHONY: help setup engine demo serve stop test lint types check clean
+.PHONY: help setup engine demo serve stop test test-labelstudio test-ray lint types check clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,12 @@ stop: $(READY)  ## stop service and engine; what runs were at goes on with the n
 
 test: $(READY)  ## lint, types, import rule, and all tests, on a real LLM server
 	@bash check.sh "$(VENV)"
+
+test-labelstudio: $(READY)  ## a run labelled in a real Label Studio, which is installed into the cache (1 GB)
+	@$(VENV)/bin/python -m pytest -q -s -m labelstudio tests/e2e
+
+test-ray: $(READY)  ## a study on a Ray cluster of this machine, with its state in PostgreSQL
+	@$(VENV)/bin/pip install --quiet -e '.[ray]' && $(VENV)/bin/python -m pytest -q -m ray tests/integration
 
 lint: $(READY)  ## lint and formatting only
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

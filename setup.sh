@@ -39,10 +39,14 @@ fi
 if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
   # First a CPU build where pip's configuration offers one (plain `torch` pulls several GB of CUDA); else what the index has.
   say "installing torch (the student)"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' >"$log" 2>&1 \
-    || "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
-      --extra-index-url "${THRESHER_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" 'torch==2.13.0+cpu' >"$log" 2>&1 \
-    || install "no CPU build of torch found; installing the index's own (several GB)" 'torch>=2.4'
+  if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; then
+    install "a GPU is there: installing the build of torch that uses it (several GB)" 'torch>=2.4'
+  else
+    "$venv/bin/pip" install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' >"$log" 2>&1 \
+      || "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
+        --extra-index-url "${THRESHER_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" 'torch==2.13.0+cpu' >"$log" 2>&1 \
+      || install "pip got no CPU build of torch; trying the index's own (several GB)" 'torch>=2.4'
+  fi
 fi
 install "installing thresher and its tools" -e '.[student,dev]'
 rm -f "$log"

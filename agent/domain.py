@@ -108,6 +108,8 @@ class Pick(Frozen):
     """Position in the list that the LLM was shown, from 0."""
     listed: int | None = Field(default=None, ge=1)
     """Length of that list."""
+    listing: int | None = Field(default=None, ge=0)
+    """Which of the batch's lists that was, from 0."""
     filled: bool = False
     """True where the declared fallback chose it because the LLM did not."""
 

@@ -1,6 +1,7 @@
 """Frozen sentence encoders: texts to unit vectors, computed once and shared."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -12,16 +13,12 @@ from agent.errors import ModelError
 from agent.protocols import Columns, Embedder
 from agent.students.encode import (
     Precision,
-    autocast,
     best_device,
     best_precision,
-    by_length,
+    encoded,
     load_model,
     load_tokenizer,
     longest,
-    padded,
-    repeatable,
-    tokenize,
 )
 
 Vectors = NDArray[np.float32]
@@ -59,21 +56,9 @@ class SentenceEncoder:
 
     def embed(self, texts: Columns) -> Vectors:
         """(n, d), rows of unit length. For a pair, the encoder reads both halves as one input."""
-        import torch
-
         model, tokenizer = self._load()
-        length = longest(self._max_length, model.config, tokenizer)
-        tokens, device = tokenize(tokenizer, texts, length), best_device()
-        out = np.zeros((len(texts), int(model.config.hidden_size)), dtype=np.float32)
-        precision = best_precision(self._precision)
-        with repeatable(0, self._threads), torch.inference_mode(), autocast(precision, device):
-            for rows in by_length(tokens, self._batch):
-                batch = padded(tokens, rows.tolist(), tokenizer.pad_token_id, device)
-                hidden = model(**batch).last_hidden_state.float()
-                mask = batch["attention_mask"].unsqueeze(-1).float()
-                mean = (hidden * mask).sum(1) / mask.sum(1)
-                out[rows] = torch.nn.functional.normalize(mean, dim=1).cpu().numpy()
-        return out
+        length, precision = longest(self._max_length, model.config, tokenizer), best_precision(self._precision)
+        return encoded(model, tokenizer, texts, length, precision, self._threads, self._batch)
 
     def _load(self) -> tuple[Any, Any]:
         from transformers import AutoModel
@@ -85,42 +70,67 @@ class SentenceEncoder:
 
 
 class CachedEmbedder:
-    """Remembers every vector by a hash of its text, in memory and, where a folder is given, on disk.
+    """Remembers every vector by its text in memory and, where a folder is given, by a hash of the text on disk.
 
-    Arms of a comparison share one, so that each text is encoded once.
+    Arms of a comparison share one, so that each text is encoded once. Looking a text up costs about as much as finding
+    a string in a dictionary: a classic loop asks for the whole pool in every round.
     """
 
     def __init__(self, inner: Embedder, folder: Path | None = None) -> None:
-        self._inner, self._memo = inner, dict[bytes, Vectors]()
+        self._inner = inner
+        self._row, self._vectors = dict[str | tuple[str, str], int](), np.zeros((0, 0), dtype=np.float32)
+        self._stored = dict[bytes, Vectors]()
         self.name = inner.name
         self.folder: Path | None = getattr(inner, "folder", None)
         """Of the encoder's weights, where it has one: a student notes it."""
         self._file = None if folder is None else folder / f"{_file_name(inner.name)}.npz"
         if self._file is not None and self._file.exists():
-            self._memo = _read(self._file)
+            self._stored = _read(self._file)
 
     def embed(self, texts: Columns) -> Vectors:
         """(n, d), rows of unit length."""
-        keys = [_key(texts, i) for i in range(len(texts))]
-        first = {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._memo}
-        if first or not keys:
-            rows = sorted(first.values())
-            fresh = np.asarray(self._inner.embed(texts.take(rows)), dtype=np.float32)
-            if not keys:
-                return fresh
-            self._memo |= {keys[r]: vector for r, vector in zip(rows, fresh, strict=True)}
-            self._write()
-        return np.stack([self._memo[key] for key in keys])
+        if not len(texts):
+            return np.asarray(self._inner.embed(texts), dtype=np.float32)
+        keys = texts.texts if texts.texts_b is None else list(zip(texts.texts, texts.texts_b, strict=True))
+        try:
+            rows = [self._row[key] for key in keys]
+        except KeyError:
+            self._learn(texts, {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._row})
+            rows = [self._row[key] for key in keys]
+        return self._vectors[rows]
 
-    def _write(self) -> None:
+    def know(self, texts: Columns, vectors: Vectors) -> None:
+        """Takes the vectors of texts from elsewhere: (n, d), as `embed` of the same encoder gave them."""
+        keys = texts.texts if texts.texts_b is None else list(zip(texts.texts, texts.texts_b, strict=True))
+        fresh = {key: i for i, key in enumerate(keys) if key not in self._row}
+        self._add(fresh, np.asarray(vectors, dtype=np.float32)[list(fresh.values())])
+
+    def _learn(self, texts: Columns, first: dict[str | tuple[str, str], int]) -> None:
+        """Brings the vectors of these rows from the disk, and from the encoder where they are not there."""
+        digests = {row: _key(texts, row) for row in first.values()} if self._file is not None else {}
+        unknown = sorted(row for row in first.values() if digests.get(row) not in self._stored)
+        found = {row: self._stored[key] for row, key in digests.items() if key in self._stored}
+        if unknown:
+            fresh = np.asarray(self._inner.embed(texts.take(unknown)), dtype=np.float32)
+            found |= dict(zip(unknown, fresh, strict=True))
+            self._write({digests[row]: found[row] for row in unknown} if digests else {})
+        self._add(first, np.stack([found[row] for row in first.values()]))
+
+    def _add(self, keys: Iterable[str | tuple[str, str]], vectors: Vectors) -> None:
+        n = len(self._row)
+        self._vectors = np.concatenate([self._vectors, vectors]) if n else vectors
+        self._row |= {key: n + i for i, key in enumerate(keys)}
+
+    def _write(self, fresh: dict[bytes, Vectors]) -> None:
         if self._file is None:
             return
         self._file.parent.mkdir(parents=True, exist_ok=True)
         if self._file.exists():  # another process may have written since: its vectors stay, ours are added
-            self._memo |= _read(self._file)
-        keys = np.frombuffer(b"".join(self._memo), dtype=np.uint8).reshape(-1, 16)
+            self._stored |= _read(self._file)
+        self._stored |= fresh
+        keys = np.frombuffer(b"".join(self._stored), dtype=np.uint8).reshape(-1, 16)
         with NamedTemporaryFile(dir=self._file.parent, suffix=".part", delete=False) as out:
-            np.savez(out, keys=keys, vectors=np.stack(list(self._memo.values())))
+            np.savez(out, keys=keys, vectors=np.stack(list(self._stored.values())))
         Path(out.name).replace(self._file)
 
 

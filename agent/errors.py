@@ -4,14 +4,26 @@ ThresherError
 ├── PromptError         a prompt file or its variables do not fit          (prompts.errors)
 ├── BadInput            what the user gave cannot be used                  exit code 2
 ├── EngineError         the LLM server cannot be started, reached or used  exit code 2
+│   └── Unanswered      questions got no answer: later they may            exit code 2
 ├── ModelError          a model cannot be found, fetched or verified       exit code 2
 ├── StoreError          a record cannot be read or written as asked        exit code 2
+├── CapReached          what was to be asked is more than a cap allows     exit code 2
 └── Waiting             not a failure: people have to answer first         exit code 3
 """
 
 from prompts.errors import PromptError, ThresherError
 
-__all__ = ["BadInput", "EngineError", "ModelError", "PromptError", "StoreError", "ThresherError", "Waiting"]
+__all__ = [
+    "BadInput",
+    "CapReached",
+    "EngineError",
+    "ModelError",
+    "PromptError",
+    "StoreError",
+    "ThresherError",
+    "Unanswered",
+    "Waiting",
+]
 
 
 class BadInput(ThresherError):
@@ -22,6 +34,10 @@ class EngineError(ThresherError):
     """The LLM server cannot be started or reached, or does not honour what a role needs."""
 
     retryable = True
+
+
+class Unanswered(EngineError):
+    """Questions of a run got no answer for a reason that passes. No label comes of that: the step is done again."""
 
 
 class ModelError(ThresherError):

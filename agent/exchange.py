@@ -75,3 +75,8 @@ class ChatFailure(Frozen):
     """`capped`: not sent, since a cap on what may be sent is reached."""
     message: str
     attempts: int = Field(default=1, ge=1)
+
+    @property
+    def passing(self) -> bool:
+        """Whether the server is at fault, and not the question."""
+        return self.kind in ("connection", "busy", "server", "timeout")

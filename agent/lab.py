@@ -11,12 +11,13 @@ import numpy as np
 
 from agent.annotate.human import Gold, Human, Simulated
 from agent.domain import Annotation, Batch, Cost, Round, Stop
-from agent.errors import BadInput, CapReached
+from agent.errors import BadInput, CapReached, Unanswered
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.pool import Pool
 from agent.protocols import Bench, ChatModel, Experts, Fence, Floats, Journal, Query, Student, Weighted
 from agent.recipe import RunSpec, Step
 from agent.seeds import generator
+from agent.stopwatch import Stopwatch
 from agent.students import LearnerSpec
 from prompts.messages import Frozen
 
@@ -34,6 +35,9 @@ class Labels(Frozen):
 
 Record = TypeVar("Record", Batch, Labels)
 
+KEPT = 2
+"""Of the files of kept students. Those of an older form are fitted again, not read."""
+
 PEOPLE = (Human, Simulated, Gold)
 """Annotators that can label nothing once the budget is spent."""
 
@@ -41,11 +45,13 @@ PEOPLE = (Human, Simulated, Gold)
 class Metered:
     """A chat model that adds up what its replies cost when first asked, whoever paid then; a repeat is free.
 
-    Raises CapReached where a cap kept a question from being sent: half an answer would be another method's.
+    Raises Unanswered where a question got no answer since the server was away, and CapReached where a cap kept one from
+    being sent. No label comes of such a step: what labels are must not depend on an outage, and the questions that were
+    answered are free when the step is done again.
     """
 
-    def __init__(self, chat: ChatModel) -> None:
-        self._chat, self._seen = chat, set[str]()
+    def __init__(self, chat: ChatModel, watch: Stopwatch | None = None) -> None:
+        self._chat, self._watch, self._seen = chat, watch or Stopwatch(), set[str]()
         self._cost, self._asked = Cost(), list[str]()
 
     @property
@@ -53,16 +59,21 @@ class Metered:
         return self._chat.name
 
     def complete(self, requests: Sequence[ChatRequest]) -> list[ChatReply | ChatFailure]:
-        replies = self._chat.complete(requests)
+        with self._watch.of("LLM"):
+            replies = self._chat.complete(requests)
         for request, reply in zip(requests, replies, strict=True):
             key = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:12]
             if isinstance(reply, ChatReply) and key not in self._seen:
                 self._seen.add(key)
                 self._asked.append(key)
                 self._cost += reply.cost
-        for reply in replies:
-            if isinstance(reply, ChatFailure) and reply.kind == "capped":
-                raise CapReached(reply.message)
+        failures = [reply for reply in replies if isinstance(reply, ChatFailure)]
+        if capped := [failure for failure in failures if failure.kind == "capped"]:
+            raise CapReached(capped[0].message)
+        if away := [failure for failure in failures if failure.passing]:
+            what = f"{len(away)} of {len(replies)} questions to the LLM got no answer, the first: {away[0].message}"
+            hint = "check the LLM server (thresher engine status), then resume; answers so far are kept"
+            raise Unanswered(what, hint)
         return replies
 
     def take(self) -> tuple[Cost, tuple[str, ...]]:
@@ -91,11 +102,12 @@ class Lab:
     """Called with each batch, before anybody labels it."""
     experts: Experts | None = None
     """Who looks over the LLM's picks before they are labelled; None: nobody."""
+    watch: Stopwatch = field(default_factory=Stopwatch)
     meter: Metered | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         if self.bench.chat is not None:
-            self.meter = Metered(self.bench.chat)
+            self.meter = Metered(self.bench.chat, self.watch)
             self.bench = replace(self.bench, chat=self.meter)
 
     def query(self, step: Step, pool: Pool, student: Student | None, index: int) -> Batch:
@@ -105,7 +117,8 @@ class Lab:
         if missing:
             raise BadInput(f"the strategy {step.query.name!r} of round {index} needs {missing}", "reorder the recipe")
         try:
-            batch = step.query.query(ask)
+            with self.watch.of("choosing"):
+                batch = step.query.query(ask)
         except CapReached as cap:
             batch = Batch(picks=(), by=step.query.name, capped=_said(cap, index))
         cost, asked = self._spent()
@@ -210,7 +223,8 @@ class Lab:
     def sum_up(self, index: int, batch: Batch, labels: Labels, pool: Pool, student: Student) -> Round:
         """What the round came to; measures are taken over U, never over a test set."""
         rows = pool.rows("unlabelled")[:2000]
-        p = student.predict(pool.columns.take(rows)) if len(rows) else np.zeros((0, len(pool.task.names)))
+        with self.watch.of("measuring"):
+            p = student.predict(pool.columns.take(rows)) if len(rows) else np.zeros((0, len(pool.task.names)))
         measures = {} if not len(p) else {"mean_entropy": _entropy(p), "mean_confidence": float(p.max(axis=1).mean())}
         machine = sum(a.provenance == "machine" for a in pool.standing().values())
         accepted = sum(pick.example.origin == "generated" for pick in batch.picks)
@@ -257,7 +271,8 @@ class Lab:
         folder = None if self.students is None else self.students / _key(learner, weighted, self.spec, start)
         if folder is not None and folder.exists():
             return learner.load(folder, self.spec.task, bench)
-        student = learner.fit(weighted, self.spec.task, bench, generator(self.spec.seed, "train"))
+        with self.watch.of("training"):
+            student = learner.fit(weighted, self.spec.task, bench, self.spec.training_rng())
         if folder is not None:
             _keep(student, folder)
         return student
@@ -298,7 +313,8 @@ def _entropy(p: Floats) -> float:
 
 def _key(learner: LearnerSpec, weighted: Weighted, spec: RunSpec, checkpoint: str) -> str:
     """A hash of all that a fitted student depends on; the names of the classes are kept inside it."""
-    digest = hashlib.sha256(f"{learner.model_dump_json()}\x1f{spec.seed}\x1f{checkpoint}\x1f".encode())
+    made = f"{KEPT}\x1f{learner.model_dump_json()}\x1f{spec.seed}.{spec.training}\x1f{checkpoint}\x1f"
+    digest = hashlib.sha256(made.encode())
     for text in (*spec.task.names, *weighted.columns.ids, *weighted.columns.texts, *(weighted.columns.texts_b or ())):
         digest.update(text.encode() + b"\x1f")
     digest.update(np.round(weighted.targets, 9).tobytes() + np.round(weighted.weights, 9).tobytes())

@@ -6,6 +6,7 @@ the order of the shuffle, followed by generated examples that were accepted.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,10 @@ class Pool:
 
     def standing(self) -> dict[str, Annotation]:
         """The annotation that counts for each example: the last that no later one supersedes."""
+        return dict(self._standing)
+
+    @cached_property
+    def _standing(self) -> dict[str, Annotation]:
         return {a.example: a for a in self.annotations}
 
     def askable(self, *, again: bool) -> Rows:
@@ -98,7 +103,11 @@ class Pool:
 
     def labelled(self) -> Labelled:
         """L without the audit part, in row order."""
-        standing = self.standing()
+        return self._labelled
+
+    @cached_property
+    def _labelled(self) -> Labelled:
+        standing = self._standing
         rows = self.rows("labelled")
         kept = [standing[self.columns.ids[int(r)]] for r in rows]
         targets = np.stack([self.target(a) for a in kept]) if kept else np.zeros((0, len(self.task.labels)))
@@ -109,6 +118,8 @@ class Pool:
         """(rows, classes): the LLM's calibrated probabilities where it labelled a row, nan elsewhere."""
         latest = {a.example: a for a in self.annotations if a.provenance == "machine" and a.answer.label is not None}
         out = np.full((len(rows), len(self.task.labels)), np.nan)
+        if not latest:
+            return out
         for i, r in enumerate(rows):
             if (a := latest.get(self.columns.ids[int(r)])) is not None:
                 out[i] = self.target(a)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,15 @@ class Student(Protocol):
         ...
 
     def save(self, folder: Path) -> None: ...
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """A student that also knows what else it could have become; not every one does."""
+
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        """(m, n, classes): what `m` members of a committee predict, the same members for equal seeds."""
+        ...
 
 
 class Embedder(Protocol):

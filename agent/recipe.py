@@ -3,12 +3,14 @@
 import hashlib
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from agent.annotate import AnnotatorSpec, Human
 from agent.clean import CleanerSpec, Confidence
 from agent.domain import Task
 from agent.query import Strategy
+from agent.seeds import generator
 from agent.stopping import StoppingSpec
 from agent.students import LearnerSpec
 from prompts.messages import Frozen
@@ -46,7 +48,8 @@ class Recipe(Frozen):
 
     @property
     def asks_llm(self) -> bool:
-        return '"kind":"llm"' in self.model_dump_json() or '"kind":"generate"' in self.model_dump_json()
+        said = self.model_dump_json()
+        return any(f'"kind":"{kind}"' in said for kind in ("llm", "generate", "in-context"))
 
 
 class WeightsUsed(Frozen):
@@ -71,6 +74,8 @@ class RunSpec(Frozen):
     """SHA-256 over ids, texts and gold labels of pool and test set."""
     seed: int = 0
     """Order of the pool, seed batch, folds, training: every random choice derives from it."""
+    training: int = Field(default=0, ge=0)
+    """Which of several trainings on the same order and seed batch: only what is random in training differs."""
     budget: int = Field(ge=0)
     """People's labels, wherever they are used."""
     minutes: float | None = Field(default=None, ge=0)
@@ -79,6 +84,10 @@ class RunSpec(Frozen):
     encoder: WeightsUsed | None = None
     prompts: tuple[str, ...] = ()
     """Fingerprints `id@version#hash` of the prompts of the recipe."""
+
+    def training_rng(self) -> np.random.Generator:
+        """What a learner draws from, in every round the same."""
+        return generator(self.seed, "train", *([self.training] if self.training else []))
 
     @property
     def fingerprint(self) -> str:

@@ -16,6 +16,7 @@ Without stored predictions the interval covers seeds only, and says so (`items` 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import stats
@@ -92,10 +93,13 @@ def paired(
     return Difference(spread.mean, low, high, spread.n, seeds, items, spread.p())
 
 
+@lru_cache(maxsize=4)
 def resamples(items: int, count: int = RESAMPLES, seed: int = 0) -> Floats:
-    """How often each item is drawn in each bootstrap resample: (count, items), every row sums to `items`."""
+    """How often each item is drawn in each bootstrap resample: (count, items), rows sum to `items`; read only."""
     rng = np.random.default_rng(seed)
-    return rng.multinomial(items, np.full(items, 1 / items), size=count).astype(np.float32)
+    drawn = rng.multinomial(items, np.full(items, 1 / items), size=count).astype(np.float32)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def holm(values: Sequence[float]) -> tuple[float, ...]:

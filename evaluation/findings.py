@@ -7,6 +7,7 @@ from typing import Literal
 from evaluation.compare import Difference, Estimate, holm
 from evaluation.curves import Evidence
 from evaluation.records import Arm, Cell, Comparison, Role
+from evaluation.shuffles import Effect
 
 Tone = Literal["gain", "none", "loss", "mixed", "unknown"]
 
@@ -122,7 +123,7 @@ def percent(value: Estimate) -> str:
     return f"{100 * value.mean:.1f} % [{100 * value.low:.1f}, {100 * value.high:.1f}]"
 
 
-def points(value: Difference) -> str:
+def points(value: Difference | Effect) -> str:
     """`+3.1 points [-0.4, +6.6]`."""
     if math.isnan(value.mean):
         return "–"

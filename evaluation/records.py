@@ -53,10 +53,12 @@ class Point(Frozen):
 
 
 class Cell(Frozen):
-    """One run of a comparison: one arm, one seed, one student."""
+    """One run of a comparison: one arm, one seed, one training, one student."""
 
     arm: str
     seed: int
+    training: int = 0
+    """Which of several trainings on the same seed; `evaluation.trainings` takes their mean before any test."""
     student: str = ""
     """Empty where the LLM's own labels are measured and nothing is trained."""
     curve: tuple[Point, ...] = Field(min_length=1)
@@ -182,9 +184,9 @@ class Comparison(Frozen):
         known = [arm.name for arm in self.arms]
         if len(set(known)) < len(known):
             raise ValueError(f"two arms have the same name in {known}")
-        keys = [(cell.arm, cell.student, cell.seed) for cell in self.cells]
+        keys = [(cell.arm, cell.student, cell.seed, cell.training) for cell in self.cells]
         if len(set(keys)) < len(keys):
-            raise ValueError(f"two cells have the same arm, student and seed: {_twice(keys)}")
+            raise ValueError(f"two cells have the same arm, student and seed, and the same training: {_twice(keys)}")
         if stray := {cell.arm for cell in self.cells} - set(known):
             raise ValueError(f"cells of undeclared arms: {', '.join(sorted(stray))}")
         self._check_sizes()
@@ -213,7 +215,7 @@ class Comparison(Frozen):
     def of(self, arm: str, student: str) -> tuple[Cell, ...]:
         """The arm's cells with that student, by seed."""
         found = [cell for cell in self.cells if cell.arm == arm and cell.student == student]
-        return tuple(sorted(found, key=lambda cell: cell.seed))
+        return tuple(sorted(found, key=lambda cell: (cell.seed, cell.training)))
 
 
 class LabelCount(Frozen):
@@ -270,5 +272,5 @@ class RunSummary(Frozen):
     caveats: tuple[str, ...] = ()
 
 
-def _twice(keys: list[tuple[str, str, int]]) -> tuple[str, str, int]:
+def _twice(keys: list[tuple[str, str, int, int]]) -> tuple[str, str, int, int]:
     return next(key for key in keys if keys.count(key) > 1)

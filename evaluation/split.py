@@ -1,9 +1,7 @@
 """Cleaning and splitting: no copies, nothing of the test part in the pool, and a count of everything taken out."""
 
 import hashlib
-import math
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -11,16 +9,17 @@ import numpy as np
 from pydantic import Field
 
 from agent.errors import BadInput
-from evaluation.datasets import DataCard, Row
+from evaluation.copies import Copies, Leaks, deduplicate, fold, guard, without_exact
+from evaluation.datasets import NEAR, DataCard, Fetcher, Row, load
+from evaluation.sources import Origin
 from prompts.messages import Frozen
 
-NEAR = 0.8
-"""Jaccard similarity of two texts' word sets from which they count as copies of one another."""
+__all__ = ["NEAR", "Split", "SplitReport", "deduplicate", "fold", "guard", "part_of", "prepare", "split"]
 
 Part = Literal["development", "release"]
 DEVELOPMENT_TENTHS = 4
-
-_NOT_WORDS = re.compile(r"[\W_]+")
+TEST_SHARE = 5
+"""One row in so many is for the test part where there is no official one and no size is asked for."""
 
 
 class SplitReport(Frozen):
@@ -32,22 +31,33 @@ class SplitReport(Frozen):
     """Which part of the groups was used; empty: all."""
     other_part: int = 0
     """Left out because their group belongs to the other part."""
+    official: bool = False
+    """Whether pool and test are of the data set's own parts; otherwise they were drawn from all rows."""
     contradictory: int = 0
-    """Taken out because the same text bears different labels."""
+    """Taken out because the same text bears different labels. With an official split, of the training part."""
     exact: int = 0
-    """Taken out as copies, apart from case, punctuation and white space, of an earlier row."""
+    """Taken out as copies, apart from case, punctuation and white space, of an earlier row. The same."""
     near: int = 0
-    """Taken out because their word set is nearly an earlier row's."""
+    """Taken out because their word set is nearly an earlier row's. The same."""
+    test_contradictory: int = 0
+    """Taken out of the official test part because the same text bears different labels there."""
+    test_exact: int = 0
+    """Taken out of the official test part as copies of an earlier row. Its near copies stay, as published."""
     leaked_text: int = 0
     """Taken out of the pool part because they are copies or near copies of a text in the test part."""
     leaked_group: int = 0
     """Taken out of the pool part because their group (such as the film) is in the test part."""
-    near_threshold: float = Field(default=NEAR, gt=0.0, le=1.0)
+    near_threshold: float | None = Field(default=NEAR, gt=0.0, le=1.0)
+    """Jaccard similarity of near copies; None: near copies were not looked for, and punctuation counts."""
     pool: int = 0
     test: int = 0
     pool_labels: dict[str, int] = {}
     test_labels: dict[str, int] = {}
+    absent: tuple[str, ...] = ()
+    """Labels of the card of which the pool holds no row."""
     seed: int = 0
+    origin: Origin | None = None
+    """Where the rows came from."""
 
 
 class Split(Frozen):
@@ -59,114 +69,108 @@ class Split(Frozen):
 
 
 def part_of(row: Row) -> Part:
-    """By a hash of the row's group (of its text where it has none): four tenths are for development, for good."""
+    """By a hash of the row's group (of its id where it has none): four tenths are for development, for good."""
     digest = hashlib.sha256(_group(row).encode()).digest()
     return "development" if digest[0] % 10 < DEVELOPMENT_TENTHS else "release"
+
+
+def prepare(
+    card: DataCard,
+    fetcher: Fetcher,
+    *,
+    pool: int | None = 1000,
+    test: int | None = 1000,
+    seed: int = 0,
+    part: Part | None = None,
+) -> Split:
+    """Fetches, reads, cleans and splits a data set; the report says where the rows came from and what was taken out.
+
+    Raises:
+        BadInput: as `load` and `split`.
+    """
+    found = load(card, fetcher)
+    made = split(card, found.rows, pool=pool, test=test, seed=seed, part=part)
+    return made.model_copy(update={"report": made.report.model_copy(update={"origin": found.origin})})
 
 
 def split(
     card: DataCard,
     rows: Sequence[Row],
     *,
-    pool: int = 1000,
-    test: int = 1000,
+    pool: int | None = 1000,
+    test: int | None = 1000,
     seed: int = 0,
     part: Part | None = None,
 ) -> Split:
     """Draws a test part and a pool that share no text, no near copy of a text and no group.
 
-    Only rows of the named part are used (of both where it is None): what prompts, thresholds and sizes are chosen on is
-    `development`, what results are reported on is `release`. Rows are cleaned first: contradictory texts, copies and
-    near copies go. Then whole groups are drawn at random for the test part until it holds enough rows; both parts are
-    sampled down to the sizes asked for. Label shares are the data's own.
+    Where rows belong to an official test part, the test part is drawn from those and the pool from the others.
+    Contradictory texts and copies go from both, near copies from the pool, and what is in the official test part goes
+    from the pool whether it was drawn or not, so that the rows that a pool is drawn from depend on no seed.
+
+    Otherwise all rows are cleaned first: contradictory texts, copies and near copies go. Then whole groups are drawn at
+    random for the test part until it holds enough rows, and the rest is the pool. Label shares are the data's own.
+
+    Args:
+        pool: rows of the pool; None: all that are left.
+        test: rows of the test part; None: all of the official one, or a fifth of the rows where there is none.
+        part: only rows of it are used (of both where it is None): what prompts, thresholds and sizes are chosen on is
+            `development`, what results are reported on is `release`.
 
     Raises:
         BadInput: too few rows are left for the sizes asked for.
     """
     rng = np.random.default_rng(seed)
-    clean, report = deduplicate([row for row in rows if part is None or part_of(row) == part])
-    chosen = _groups(clean, test, rng)
-    tested = _sample([row for row in clean if _group(row) in chosen], test, rng)
-    rest, leaks = guard([row for row in clean if _group(row) not in chosen], tested)
-    if len(tested) < test or len(rest) < pool:
+    used = [row for row in rows if part is None or part_of(row) == part]
+    official = any(row.side == "test" for row in used)
+    tested, rest, found = (_official if official else _drawn)(card, used, test, rng)
+    if len(tested) < (test or 1) or len(rest) < (pool or 1):
         raise BadInput(
-            f"{card.name!r} has {len(clean)} rows after cleaning, which is too few for a pool of {pool} and a test "
-            f"part of {test} without shared groups",
+            f"{card.name!r} has {len(rest)} rows for a pool of {pool or 'any size'} and {len(tested)} for a test part "
+            f"of {test or 'any size'} after cleaning, without shared groups",
             "ask for less",
         )
     pooled = _sample(rest, pool, rng)
-    found = {"pool": pool, "test": test, "pool_labels": _count(pooled), "test_labels": _count(tested)}
-    found |= {"seed": seed, "part": part or "", "other_part": len(rows) - report.source, "source": len(rows)}
-    return Split(pool=pooled, test=tested, report=report.model_copy(update={**leaks, **found}))
-
-
-def deduplicate(rows: Sequence[Row], near: float = NEAR) -> tuple[tuple[Row, ...], SplitReport]:
-    """The rows of which no other is a copy, in their order; of copies the first is kept."""
-    by_text: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_text[fold(row.text)].append(row)
-    agreed = [same for same in by_text.values() if len({row.label for row in same}) == 1]
-    first = [same[0] for same in agreed]
-    unlike = _Similar(near, [row.text for row in first])
-    kept = tuple(row for row in first if not unlike.seen(row.text, add=True))
+    labels = _count(pooled)
     report = SplitReport(
         source=len(rows),
-        contradictory=len(rows) - sum(map(len, agreed)),
-        exact=sum(map(len, agreed)) - len(first),
-        near=len(first) - len(kept),
-        near_threshold=near,
+        part=part or "",
+        other_part=len(rows) - len(used),
+        official=official,
+        near_threshold=card.near,
+        pool=len(pooled),
+        test=len(tested),
+        pool_labels=labels,
+        test_labels=_count(tested),
+        absent=tuple(label.name for label in card.labels if label.name not in labels),
+        seed=seed,
     )
-    return kept, report
+    return Split(pool=pooled, test=tested, report=report.model_copy(update=found))
 
 
-def guard(pool: Sequence[Row], test: Sequence[Row], near: float = NEAR) -> tuple[tuple[Row, ...], dict[str, int]]:
-    """The pool without rows that share a text, a near copy or a group with the test part, and the counts of them."""
-    groups = {row.group for row in test if row.group}
-    apart = [row for row in pool if row.group not in groups]
-    folded = {fold(row.text) for row in test}
-    similar = _Similar(near, [row.text for row in (*test, *apart)])
-    for row in test:
-        similar.seen(row.text, add=True)
-    kept = tuple(row for row in apart if fold(row.text) not in folded and not similar.seen(row.text))
-    return kept, {"leaked_group": len(pool) - len(apart), "leaked_text": len(apart) - len(kept)}
+_Parts = tuple[tuple[Row, ...], tuple[Row, ...], dict[str, int]]
+"""The test part, the rows that the pool is drawn from, and what was taken out."""
 
 
-def fold(text: str) -> str:
-    """The text without case, punctuation and superfluous white space; a text of nothing else stays as it is."""
-    return _NOT_WORDS.sub(" ", text.casefold()).strip() or text.strip()
+def _official(card: DataCard, rows: Sequence[Row], test: int | None, rng: np.random.Generator) -> _Parts:
+    clean, removed = deduplicate([row for row in rows if row.side != "test"], card.near)
+    published, gone = without_exact([row for row in rows if row.side == "test"], card.near)
+    rest, leaks = guard(clean, published, card.near)
+    of_test = {"test_contradictory": gone.contradictory, "test_exact": gone.exact}
+    return _sample(published, test, rng), rest, _counts(removed, leaks) | of_test
 
 
-class _Similar:
-    """Finds word sets at a Jaccard similarity of at least `near` without comparing all pairs.
+def _drawn(card: DataCard, rows: Sequence[Row], test: int | None, rng: np.random.Generator) -> _Parts:
+    clean, removed = deduplicate(rows, card.near)
+    wanted = len(clean) // TEST_SHARE if test is None else test
+    chosen = _groups(clean, wanted, rng)
+    tested = _sample([row for row in clean if _group(row) in chosen], wanted, rng)
+    rest, leaks = guard([row for row in clean if _group(row) not in chosen], tested, card.near)
+    return tested, rest, _counts(removed, leaks)
 
-    Two sets of sizes a and b can only be that similar if they share a word among the first a - ceil(near * a) + 1 of
-    each, in any fixed order (prefix filter; Chaudhuri et al. 2006, Bayardo et al. 2007). The order here is rare words
-    first, by their counts in `corpus`, which keeps the lists of the index short.
-    """
 
-    def __init__(self, near: float, corpus: Iterable[str]) -> None:
-        self._near = near
-        self._counts = Counter(word for text in corpus for word in set(fold(text).split()))
-        self._sets: list[frozenset[str]] = []
-        self._index: dict[str, list[int]] = defaultdict(list)
-
-    def seen(self, text: str, *, add: bool = False) -> bool:
-        """True where a text added before is similar; adds this one where none is and `add` is set."""
-        words = frozenset(fold(text).split())
-        order = sorted(words, key=lambda word: (self._counts[word], word))
-        prefix = order[: len(order) - math.ceil(self._near * len(order) - 1e-9) + 1]
-        rows = {row for word in prefix for row in self._index.get(word, ())}
-        if any(self._alike(words, self._sets[row]) for row in rows):
-            return True
-        if add:
-            for word in prefix:
-                self._index[word].append(len(self._sets))
-            self._sets.append(words)
-        return False
-
-    def _alike(self, a: frozenset[str], b: frozenset[str]) -> bool:
-        # Compared without division, so that 4 of 5 words are 0.8 exactly.
-        return len(a & b) >= self._near * len(a | b)
+def _counts(removed: Copies, leaks: Leaks) -> dict[str, int]:
+    return {**removed.model_dump(), **leaks.model_dump()}
 
 
 def _group(row: Row) -> str:
@@ -187,7 +191,7 @@ def _groups(rows: Sequence[Row], wanted: int, rng: np.random.Generator) -> set[s
     return chosen
 
 
-def _sample(rows: Sequence[Row], wanted: int, rng: np.random.Generator) -> tuple[Row, ...]:
+def _sample(rows: Sequence[Row], wanted: int | None, rng: np.random.Generator) -> tuple[Row, ...]:
     return tuple(rows[i] for i in rng.permutation(len(rows))[:wanted])
 
 

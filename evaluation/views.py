@@ -9,6 +9,7 @@ from evaluation.curves import Evidence, grid
 from evaluation.findings import Finding, agent, filled_share, findings, headline, p_value, percent, shown, verdict
 from evaluation.palette import palette
 from evaluation.records import Arm, Cell, Comparison
+from evaluation.sources import Origin
 from evaluation.split import SplitReport
 from evaluation.table import count, covers, mean, part_of_test, used
 
@@ -209,23 +210,43 @@ def _data(comparison: Comparison) -> list[tuple[str, str]]:
         rows += [("source", card.source), ("licence", card.licence), ("citation", card.citation)]
         rows += [(f"label {label.name!r}", label.description) for label in card.labels]
         rows += [("guidelines", card.guidelines), ("splits", card.splits)]
-        rows += [("archive", f"{card.archive.wheel}, SHA-256 {card.archive.sha256}")]
+        if split is None or split.origin is None:
+            rows += [("can be had as", "; ".join(str(source) for source in card.sources))]
     return rows + (split_rows(split) if split else [])
 
 
 def split_rows(split: SplitReport) -> list[tuple[str, str]]:
-    """What cleaning and splitting did, as pairs of words."""
+    """Where the rows came from, and what cleaning and splitting did, as pairs of words."""
     leaks = f"{split.leaked_text:,} for their text, {split.leaked_group:,} for their group"
     part = f"{split.part}; {split.other_part:,} rows belong to the other part" if split.part else "all rows"
-    return [
+    like = "near copies were not looked for" if split.near_threshold is None else f"{split.near:,} near copies"
+    rows = origin_rows(split.origin) if split.origin else []
+    rows += [
         ("rows read", f"{split.source:,}"),
         ("part used", part),
-        ("taken out", f"{split.exact:,} copies, {split.near:,} near copies, {split.contradictory:,} contradictory"),
+        ("split", "the data set's own" if split.official else "drawn at random, whole groups on one side"),
+        ("taken out", f"{split.exact:,} copies, {like}, {split.contradictory:,} contradictory"),
+    ]
+    if split.official:
+        of_test = f"{split.test_exact:,} copies, {split.test_contradictory:,} contradictory"
+        rows += [("taken out of the test part", of_test)]
+    rows += [
         ("taken out of the pool to guard the test set", leaks),
         ("pool", f"{split.pool:,} ({_counts(split.pool_labels)})"),
         ("test", f"{split.test:,} ({_counts(split.test_labels)})"),
-        ("seed of the split", str(split.seed)),
     ]
+    if split.absent:
+        rows += [("labels that the pool lacks", ", ".join(split.absent))]
+    return [*rows, ("seed of the split", str(split.seed))]
+
+
+def origin_rows(origin: Origin) -> list[tuple[str, str]]:
+    """What was read, as pairs of words."""
+    verified = "yes" if origin.verified else "no: these are not known to be the rows that the card was written for"
+    rows = [("read from", str(origin.source)), ("verified", verified)]
+    rows += [(f"SHA-256 of {name}", digest) for name, digest in origin.files.items()]
+    rows += [("SHA-256 over the rows", origin.sha256)]
+    return rows + [(note, f"{count:,}") for note, count in origin.notes.items()]
 
 
 def _counts(labels: dict[str, int]) -> str:

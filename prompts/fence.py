@@ -16,8 +16,14 @@ DELIMITER = '"""'
 
 _LINE_BREAKS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _QUOTES = re.compile(r'"{3,}')
-_CHAT_TOKEN_OPEN = re.compile(r"<(?=\|)")
-_CHAT_TOKEN_CLOSE = re.compile(r"(?<=\|)>")
+_CHAT_TOKEN_OPEN = re.compile(
+    r"<(?=[|\uff5c])"  # <|im_end|> of Qwen, Llama 3, Phi, Granite; DeepSeek writes it with U+FF5C
+    r"|<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|think|tool_call|tool_response|function_calls?)>)"
+    r"|<(?=</?SYS>>)"
+    r"|\[(?=/?(?:INST|AVAILABLE_TOOLS|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|ARGS|THINK|IMG)\])",
+    re.IGNORECASE,
+)
+_CHAT_TOKEN_CLOSE = re.compile(r"(?<=[|\uff5c])>")
 
 
 class Clean(str):
@@ -49,9 +55,10 @@ def heading(text: object) -> Clean:
 def clean(text: object) -> str:
     """Take out of a text what could be read as structure; everything else stays as it was.
 
-    Runs of three or more double quotes become single quotes, `<|…|>` (the control tokens of chat templates, which a
-    server would obey inside a message) gets a space, other line breaks become `\\n`, lone surrogates become U+FFFD and
-    control characters disappear.
+    Runs of three or more double quotes become single quotes; the control tokens of chat templates, which a server would
+    obey inside a message, get a space (`<|…|>`, and those of other spelling that the families Qwen, Llama, Mistral,
+    Gemma and DeepSeek know); other line breaks become `\\n`, lone surrogates become U+FFFD and control characters
+    disappear.
 
     Raises:
         PromptError: if it is not a string.
@@ -63,7 +70,7 @@ def clean(text: object) -> str:
     text = _LINE_BREAKS.sub("\n", text)
     text = "".join(map(_character, text)) if not text.isprintable() else text
     text = _QUOTES.sub(lambda run: "'" * len(run[0]), text)
-    return _CHAT_TOKEN_CLOSE.sub(" >", _CHAT_TOKEN_OPEN.sub("< ", text))
+    return _CHAT_TOKEN_CLOSE.sub(" >", _CHAT_TOKEN_OPEN.sub(r"\g<0> ", text))
 
 
 def only_clean(value: object) -> object:

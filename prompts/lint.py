@@ -22,14 +22,17 @@ _ORDER = re.compile(
     r"\b(?:choose|decide|reply|answer|write|label|score|rank|classify|summari[sz]e|extract|give|read)\b", re.IGNORECASE
 )
 _QUANTITY = re.compile(
-    r"\b(?:exactly|at most|at least|between \d+ and) |\b(?:one|\d+|all) (?:line|word|sentence)s?\b", re.IGNORECASE
+    r"\b(?:exactly|at most|at least|between \d+ and|of \d+ to \d+) |\beach .{1,40} from \d+ to \d+\b"
+    r"|\b(?:one|\d+|all) (?:line|word|sentence)s?\b",
+    re.IGNORECASE,
 )
+_SENTENCE = re.compile(r"(?<=[.!?:])\s|\n")
 _FORMAT = re.compile(r"\bformat\b", re.IGNORECASE)
 _SHOWN = re.compile(r"\bformat\b.{0,400}?(?:<[^<>]+>|\bfor example\b)", re.IGNORECASE | re.DOTALL)
 _FLUFF = re.compile(
     r"\b(?:fairly|quite|rather|somewhat|very|really|basically|simply|just|please|maybe|perhaps|possibly|several|various"
     r"|some|a few|a couple|a bit|a lot|many|not too (?:much|many|long|short)|kind of|sort of|try to"
-    r"|appropriate|suitable|nice"
+    r"|adequate|sufficient|reasonable|appropriate|suitable|nice"
     r"|good|great|interesting|high[- ]quality|creative|short|brief|long|etc\.?|and so on|as needed"
     r"|if possible|about equal\w*)\b",
     re.IGNORECASE,
@@ -87,8 +90,9 @@ def context_specific(draft: Draft) -> str | None:
 
 
 def length_specific(draft: Draft) -> str | None:
-    """Slide 2: be specific about outcome and length."""
-    return None if _QUANTITY.search(draft.text) else "the prompt does not say how much to write"
+    """Slide 2: be specific about outcome and length, where the order is given."""
+    orders = [sentence for sentence in _SENTENCE.split(draft.text) if _ORDER.search(sentence)]
+    return None if any(map(_QUANTITY.search, orders)) else "the prompt does not say how much to write"
 
 
 def format_specific(draft: Draft) -> str | None:

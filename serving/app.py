@@ -10,7 +10,19 @@ from serving import problem
 from serving import settings as environment
 from serving.pages import operations as documented
 from serving.pages import signing, views
-from serving.routes import agreement, catalogue, datasets, operations, plan, prompts, reviews, roles, run_results, runs
+from serving.routes import (
+    agreement,
+    catalogue,
+    datasets,
+    label_studio,
+    operations,
+    plan,
+    prompts,
+    reviews,
+    roles,
+    run_results,
+    runs,
+)
 from serving.runs.outputs import thresher_version
 from serving.service import description
 from serving.service.access import Logged
@@ -58,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         run_results.router,
         reviews.router,
         agreement.router,
+        label_studio.router,
         operations.router,
         views.router,
         documented.router,

@@ -1,11 +1,12 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` answers at once."""
 
+import logging
 import sys
 
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import engine, keys, models, plan, roles, run, serve, service
+from serving.commands import data, engine, export, keys, models, plan, roles, run, serve, service, study
 
 INTERRUPTED = 130
 
@@ -19,7 +20,9 @@ app.command("run")(run.run)
 app.command("resume")(run.resume)
 app.command("runs")(run.runs)
 app.command("demo")(run.demo)
+app.command("export")(export.export)
 app.command("plan")(plan.plan)
+app.command("study")(study.study)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
 app.command("generate")(roles.generate)
@@ -28,10 +31,12 @@ app.add_typer(service.app, name="service")
 app.add_typer(keys.app, name="keys")
 app.add_typer(engine.app, name="engine")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:
     """Exit codes: 0 done, 2 something the user can mend, 3 people have to answer first, 130 interrupted."""
+    logging.getLogger().addHandler(logging.NullHandler())  # errors are one line; the service sets up its own log
     try:
         app()
     except Waiting as waiting:

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """Can be made again: weights, the engine's environment, its state and log, prepared data. Shared by all clones."""
     home: Path = Field(default_factory=lambda: Path(user_data_dir("thresher")))
     """Cannot be made again: the database of runs and what they produced."""
+    data: Path | None = None
+    """Folder of local copies of data sets: `<folder>/<card>/train.jsonl` and `test.jsonl`; empty: none."""
     model: str = "qwen2.5-0.5b-instruct"
     """The LLM: a name of the catalogue or a folder."""
     port: int = Field(default=8011, ge=1024, le=65535)

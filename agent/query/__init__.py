@@ -5,15 +5,25 @@ from typing import Annotated
 from pydantic import Field
 
 from agent.generate.llm import Generate
+from agent.query.badge import Badge
 from agent.query.baseline import First, Random
 from agent.query.combine import Chooser, Mix, Then
+from agent.query.committee import Bald
+from agent.query.contrast import Contrastive
+from agent.query.coverage import MaxHerding, ProbCover
 from agent.query.disagreement import Disagreement
 from agent.query.diversity import KCenter, KMeans
 from agent.query.llm import LlmChoose
+from agent.query.patron import Patron
+from agent.query.typical import TypiClust
 from agent.query.uncertainty import Entropy, LeastConfidence, Margin
+from agent.query.wrapped import SkActiveMl
 
 __all__ = [
+    "Badge",
+    "Bald",
     "Chooser",
+    "Contrastive",
     "Disagreement",
     "Entropy",
     "First",
@@ -23,10 +33,15 @@ __all__ = [
     "LeastConfidence",
     "LlmChoose",
     "Margin",
+    "MaxHerding",
     "Mix",
+    "Patron",
+    "ProbCover",
     "Random",
+    "SkActiveMl",
     "Strategy",
     "Then",
+    "TypiClust",
 ]
 
 Strategy = Annotated[
@@ -35,9 +50,17 @@ Strategy = Annotated[
     | LeastConfidence
     | Margin
     | Entropy
+    | Bald
     | KMeans
     | KCenter
+    | TypiClust
+    | ProbCover
+    | MaxHerding
+    | Badge
+    | Contrastive
+    | Patron
     | Disagreement
+    | SkActiveMl
     | LlmChoose
     | Then
     | Mix

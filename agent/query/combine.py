@@ -6,12 +6,19 @@ from pydantic import Field
 
 from agent.domain import Batch
 from agent.protocols import Need, Query
+from agent.query.badge import Badge
 from agent.query.baseline import First, Random
 from agent.query.choose import narrowed
+from agent.query.committee import Bald
+from agent.query.contrast import Contrastive
+from agent.query.coverage import MaxHerding, ProbCover
 from agent.query.disagreement import Disagreement
 from agent.query.diversity import KCenter, KMeans
 from agent.query.llm import LlmChoose
+from agent.query.patron import Patron
+from agent.query.typical import TypiClust
 from agent.query.uncertainty import Entropy, LeastConfidence, Margin
+from agent.query.wrapped import SkActiveMl
 from prompts.messages import Frozen
 
 
@@ -68,7 +75,25 @@ class Mix(Frozen):
 
 
 Chooser = Annotated[
-    Random | First | LeastConfidence | Margin | Entropy | KMeans | KCenter | Disagreement | LlmChoose | Then | Mix,
+    Random
+    | First
+    | LeastConfidence
+    | Margin
+    | Entropy
+    | Bald
+    | KMeans
+    | KCenter
+    | TypiClust
+    | ProbCover
+    | MaxHerding
+    | Badge
+    | Contrastive
+    | Patron
+    | Disagreement
+    | SkActiveMl
+    | LlmChoose
+    | Then
+    | Mix,
     Field(discriminator="kind"),
 ]
 """Every strategy that chooses among the candidates."""

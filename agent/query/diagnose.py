@@ -1,14 +1,21 @@
 """What a reader has to know before calling it selection: who really chose, and from where in the list."""
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from agent.domain import Batch, Pick
+import numpy as np
+
+from agent.domain import Batch, Cost, Pick
 from agent.query.llm import FILLED_BY
 
 MOST_FILLED = 0.2
 """Above this share of filled picks, an arm bears the name of its fallback."""
+
+EQUAL_GAPS = 0.7
+"""Above this share of equal gaps, positions count as an arithmetic progression (1, 5, 9, 13…)."""
+_DRAWS = 4000
 
 
 def filled_share(batches: Sequence[Batch]) -> float:
@@ -37,6 +44,152 @@ def arm_name(batches: Sequence[Batch], name: str = "llm") -> str:
         return name
     fallbacks = Counter(pick.why.removeprefix(FILLED_BY) for pick in _asked(batches) if pick.filled)
     return fallbacks.most_common(1)[0][0]
+
+
+@dataclass(frozen=True)
+class Progressions:
+    """Lists whose picks stand in an arithmetic progression."""
+
+    share: float
+    """Of the lists, 0 to 1; nan where there are none."""
+    chance: float
+    """The share that picks at random from lists of the same lengths would have."""
+    lists: int
+    """Lists with at least three picks of the LLM's own; fewer make no progression."""
+
+
+def progressions(batches: Sequence[Batch]) -> Progressions:
+    """How often the LLM counts instead of choosing: more than 70 % of the gaps between its picks are equal.
+
+    Positions are put in ascending order first. Three picks of a short list are a progression by chance quite often,
+    so the share means something beside `chance` only. Batches recorded before picks named their list are left out.
+    """
+    places: dict[tuple[int, int], list[int]] = defaultdict(list)
+    lengths: dict[tuple[int, int], int] = {}
+    for number, batch in enumerate(batches):
+        for pick in batch.picks:
+            if pick.listing is not None and pick.shown is not None and pick.listed is not None:
+                places[number, pick.listing].append(pick.shown)
+                lengths[number, pick.listing] = pick.listed
+    kept = [key for key in places if len(places[key]) >= 3]
+    if not kept:
+        return Progressions(math.nan, math.nan, 0)
+    kinds = Counter((len(places[key]), lengths[key]) for key in kept)
+    chance = sum(count * _by_chance(picks, listed) for (picks, listed), count in kinds.items()) / len(kept)
+    return Progressions(sum(_even(places[key]) for key in kept) / len(kept), chance, len(kept))
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What two selections from one pool have in common."""
+
+    jaccard: float
+    """Texts in both over texts in either, 0 to 1; nan where nothing was picked."""
+    chance: float
+    """Its expectation for two random selections of these sizes."""
+    p: float
+    """How often two such selections share as many texts or more."""
+    shared: int
+
+
+def overlap(first: Sequence[Batch], second: Sequence[Batch], among: int) -> Overlap:
+    """Whether a selector chooses the same texts once the pool is shuffled: near `chance`, it looks at the order only.
+
+    The LLM's own picks count, not those of its fallback.
+
+    Args:
+        among: texts that both could choose from: the pool, or the window where both were shown the same one.
+    """
+    from scipy.stats import hypergeom
+
+    a, b = ({pick.example.id for pick in _own(batches)} for batches in (first, second))
+    if not a or not b or among < max(len(a), len(b)):
+        return Overlap(math.nan, math.nan, math.nan, len(a & b))
+    both = np.arange(min(len(a), len(b)) + 1)
+    likely = hypergeom.pmf(both, among, len(a), len(b))
+    chance = float((likely * both / (len(a) + len(b) - both)).sum())
+    shared = len(a & b)
+    return Overlap(shared / len(a | b), chance, float(likely[shared:].sum()), shared)
+
+
+@dataclass(frozen=True)
+class Replies:
+    """How the LLM answered, over all lists that were asked; nan where none was, or where it was not counted."""
+
+    lists: int
+    """Asked, those that came out short and were asked again among them."""
+    refused: float
+    """Share of lists without a usable answer."""
+    failed: float
+    """Share of lists without any answer."""
+    miscounted: float
+    """Share of lists that were answered with too few or too many texts."""
+    unknown: float
+    """Ids that were not in the list, for each pick that was."""
+    repeated: float
+    """Ids named again, for each pick."""
+
+
+def replies(batches: Sequence[Batch]) -> Replies:
+    """Refusals, wrong counts and repeats, from the notes that `LlmChoose` leaves with its batches."""
+    notes = [batch.notes for batch in batches if "lists" in batch.notes]
+    lists = sum(note["lists"] + note["asked_again"] for note in notes)
+    picks = sum(note["chosen"] for note in notes)
+
+    def share(what: str, of: float) -> float:
+        known = [note[what] for note in notes if what in note]
+        return sum(known) / of if of and len(known) == len(notes) else math.nan
+
+    return Replies(
+        int(lists),
+        share("refused", lists),
+        share("failed", lists),
+        share("miscounted", lists),
+        share("unknown", picks),
+        share("repeated", picks),
+    )
+
+
+def class_shares(batches: Sequence[Batch], labels: Mapping[str, str], names: Sequence[str]) -> dict[str, float]:
+    """Shares of the LLM's own picks by their label, in the order of `names`; nan where no pick has one.
+
+    Args:
+        labels: gold or people's labels by example id; picks without one do not count.
+    """
+    found = Counter(labels[pick.example.id] for pick in _own(batches) if pick.example.id in labels)
+    total = found.total()
+    return {name: found[name] / total if total else math.nan for name in names}
+
+
+@dataclass(frozen=True)
+class Price:
+    """What the LLM used up for each text that it chose itself; nan where it chose none."""
+
+    tokens: float
+    seconds: float
+
+
+def price(batches: Sequence[Batch]) -> Price:
+    asked = [batch for batch in batches if any(pick.filled or pick.listed is not None for pick in batch.picks)]
+    cost, picks = sum((batch.cost for batch in asked), Cost()), len(_own(asked))
+    if not picks:
+        return Price(math.nan, math.nan)
+    return Price((cost.tokens_in + cost.tokens_out) / picks, cost.seconds / picks)
+
+
+def _even(places: Sequence[int]) -> bool:
+    gaps = np.diff(np.sort(places))
+    return Counter(gaps.tolist()).most_common(1)[0][1] > EQUAL_GAPS * len(gaps)
+
+
+def _by_chance(picks: int, listed: int) -> float:
+    rng = np.random.default_rng(0)
+    return float(np.mean([_even(rng.choice(listed, picks, replace=False).tolist()) for _ in range(_DRAWS)]))
+
+
+def _own(batches: Sequence[Batch]) -> list[Pick]:
+    """Picks that the LLM made itself."""
+    return [pick for pick in _asked(batches) if not pick.filled]
 
 
 def _asked(batches: Sequence[Batch]) -> list[Pick]:

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.domain import Batch
-from agent.protocols import Floats, Need, Query
+from agent.protocols import Floats, Need, Query, Rows
 from agent.query.choose import EMBEDDINGS, STUDENT, chosen, features
+from agent.query.space import sampled
 from prompts.messages import Frozen
 
 Source = Literal["encoder", "student"]
@@ -16,7 +17,10 @@ Source = Literal["encoder", "student"]
 
 
 class KMeans(Frozen):
-    """As many clusters as texts are wanted, and the text nearest to the centre of each (Yuan et al., 2020, BERT-KM)."""
+    """As many clusters as texts are wanted, and the text nearest to the centre of each (Yuan et al., 2020, BERT-KM).
+
+    Time O(n d k) a k-means step; memory O(n (d + k)).
+    """
 
     kind: Literal["kmeans"] = "kmeans"
     features: Source = "encoder"
@@ -31,23 +35,23 @@ class KMeans(Frozen):
 
     @property
     def needs(self) -> frozenset[Need]:
-        return _needs(self.features)
+        return source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
-        n = len(ask.candidates)
-        within = max(self.within, ask.size)
-        rows = np.arange(n) if n <= within else np.sort(ask.rng.permutation(n)[:within])
-        if not min(n, ask.size):
+        rows = sampled(ask, self.within)
+        size = min(len(rows), ask.size)
+        if not size:
             return chosen(ask, [], self.name)
         x = features(ask, ask.candidates.take(rows), self.features, self.name)
-        seed = int(ask.rng.integers(2**31))
-        return chosen(ask, rows[nearest_to_centres(x, ask.size, self.restarts, seed)], self.name)
+        _, centres = cluster(x, size, self.restarts, int(ask.rng.integers(2**31)))
+        return chosen(ask, rows[nearest_rows(x, centres, size)], self.name)
 
 
 class KCenter(Frozen):
     """Greedy k-center, "CoreSet" (Sener & Savarese, 2018): each pick is the one farthest from all that came before.
 
-    Where nothing is labelled yet, the first pick is a random one.
+    Where nothing is labelled yet, the first pick is a random one. Time O(n d) for each label and each pick; memory
+    O(n d).
     """
 
     kind: Literal["kcenter"] = "kcenter"
@@ -59,7 +63,7 @@ class KCenter(Frozen):
 
     @property
     def needs(self) -> frozenset[Need]:
-        return _needs(self.features)
+        return source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
         n = len(ask.candidates)
@@ -71,20 +75,27 @@ class KCenter(Frozen):
         return chosen(ask, farthest_first(x, known, min(ask.size, n), start), self.name)
 
 
-def nearest_to_centres(x: Floats, k: int, restarts: int, seed: int) -> NDArray[np.intp]:
-    """(min(k, n),) distinct rows. Each centre in turn takes the nearest row that is left, until `k` are taken."""
+def cluster(x: Floats, k: int, restarts: int, seed: int) -> tuple[Rows, NDArray[np.float64]]:
+    """k-means into `k` clusters, or as many as there are distinct rows: the cluster of each row, and the centres.
+
+    Time O(n d k) a step, at most 300 steps a restart; memory O(n (d + k)).
+    """
     from sklearn.cluster import KMeans as Clusters
     from threadpoolctl import threadpool_limits
 
-    k = min(k, len(x))
-    distinct = len(np.unique(x, axis=0))
+    distinct = k if k == 1 else len(np.unique(x, axis=0))
     start: Any = restarts  # scikit-learn takes numbers here, though its annotation knows only the word "auto"
     clusters = Clusters(n_clusters=min(k, distinct), n_init=start, random_state=seed)
     with threadpool_limits(limits=1):  # sums in one order, so that equal seeds give equal clusters
-        centres = clusters.fit(x).cluster_centers_
+        fitted = clusters.fit(x)
+    return np.asarray(fitted.labels_, dtype=np.intp), np.asarray(fitted.cluster_centers_)
+
+
+def nearest_rows(x: Floats, centres: Floats, k: int) -> Rows:
+    """(min(k, n),) distinct rows. Each centre in turn takes the nearest row that is left, until `k` are taken."""
     left, taken = np.ones(len(x), dtype=np.bool_), list[int]()
-    orders = [np.argsort(((x - centre) ** 2).sum(axis=1), kind="stable") for centre in np.asarray(centres)]
-    for i in range(k):
+    orders = [np.argsort(((x - centre) ** 2).sum(axis=1), kind="stable") for centre in centres]
+    for i in range(min(k, len(x))):
         order = orders[i % len(orders)]
         row = int(order[left[order]][0])
         left[row] = False
@@ -92,7 +103,7 @@ def nearest_to_centres(x: Floats, k: int, restarts: int, seed: int) -> NDArray[n
     return np.asarray(taken, dtype=np.intp)
 
 
-def farthest_first(x: Floats, known: Floats | None, k: int, start: int) -> NDArray[np.intp]:
+def farthest_first(x: Floats, known: Floats | None, k: int, start: int) -> Rows:
     """(k,) distinct rows of `x`, each the farthest from `known` and the rows before it; equal distances in row order.
 
     Args:
@@ -110,5 +121,6 @@ def farthest_first(x: Floats, known: Floats | None, k: int, start: int) -> NDArr
     return np.asarray(taken, dtype=np.intp)
 
 
-def _needs(source: Source) -> frozenset[Need]:
+def source_needs(source: Source) -> frozenset[Need]:
+    """What `features` of this source cannot be had without."""
     return STUDENT if source == "student" else EMBEDDINGS

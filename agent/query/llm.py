@@ -79,7 +79,9 @@ class LlmChoose(Frozen):
         self._ask(lists, ask, chat, weak)
         short = [drawn.again(ask.rng) for drawn in lists if drawn.missing]
         self._ask(short, ask, chat, weak, again=True)
-        picks = tuple(pick for drawn in (*lists, *short) for pick in drawn.picks)
+        picks = tuple(
+            pick.model_copy(update={"listing": i}) for i, drawn in enumerate((*lists, *short)) for pick in drawn.picks
+        )
         filled = self._fill(ask, picks, size)
         return Batch(
             picks=(*picks, *filled), by=by, cost=_cost(lists, short), notes=_notes(lists, short, picks, filled)
@@ -178,6 +180,7 @@ class Listing:
     picks: tuple[Pick, ...] = ()
     unknown: int = 0
     repeated: int = 0
+    surplus: int = 0
     refused: bool = False
     failed: bool = False
     cost: Cost = field(default_factory=Cost)
@@ -186,13 +189,18 @@ class Listing:
     def missing(self) -> int:
         return self.wanted - len(self.picks)
 
+    @property
+    def miscounted(self) -> bool:
+        """An answer that named another number of texts than were wanted."""
+        return not (self.refused or self.failed) and bool(self.missing or self.surplus)
+
     def read(self, text: str, ask: Query, reply: str) -> None:
         """Takes the picks from a reply of the kind that the prompt asks for."""
         found = _READERS[reply](text, self.ids, self.wanted)
         if isinstance(found, Refusal):
             self.refused = True
             return
-        self.unknown, self.repeated = found.unknown, found.repeated
+        self.unknown, self.repeated, self.surplus = found.unknown, found.repeated, found.surplus
         self.picks = tuple(
             Pick(
                 example=ask.candidates.example(self.rows[place]),
@@ -226,13 +234,15 @@ class Choice(Frozen):
     scores: dict[str, float] = {}
     unknown: int = 0
     repeated: int = 0
+    surplus: int = 0
+    """Ids named beyond the number wanted; where all are ranked or scored there are none."""
 
 
 def _chosen(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
     found = parse_indices(text, allowed=ids, wanted=wanted)
     if isinstance(found, Refusal):
         return found
-    return Choice(ids=found.ids, unknown=len(found.unknown), repeated=found.repeated)
+    return Choice(ids=found.ids, unknown=len(found.unknown), repeated=found.repeated, surplus=found.cut)
 
 
 def _ranked(text: str, ids: Sequence[str], wanted: int) -> Choice | Refusal:
@@ -281,6 +291,7 @@ def _notes(
         "failed": sum(drawn.failed for drawn in both),
         "unknown": sum(drawn.unknown for drawn in both),
         "repeated": sum(drawn.repeated for drawn in both),
+        "miscounted": sum(drawn.miscounted for drawn in both),
         "chosen": len(picks),
         "filled": len(filled),
     }

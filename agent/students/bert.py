@@ -21,6 +21,7 @@ from agent.students.encode import (
     best_device,
     best_precision,
     by_length,
+    dropping,
     load_model,
     load_tokenizer,
     longest,
@@ -181,12 +182,13 @@ class BertStudent:
 
     def predict(self, texts: Columns) -> Floats:
         """(n, classes) in float64."""
-        import torch
+        return self._predicted(texts, 0)
 
-        def probabilities(inputs: "dict[str, torch.Tensor]") -> "torch.Tensor":
-            return torch.softmax(self.network(**inputs).logits.double(), dim=1)
-
-        return self._each(texts, len(self.labels), probabilities)
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        """(m, n, classes) under dropout (Gal & Ghahramani, 2016); without any, `m` times what `predict` says."""
+        seeds = np.random.default_rng(seed).integers(2**31, size=m)
+        with dropping(self.network):
+            return np.stack([self._predicted(texts, int(each)) for each in seeds])
 
     def embed(self, texts: Columns) -> Floats:
         """(n, hidden size): what the head reads, the last hidden state of the first token, at unit length."""
@@ -206,7 +208,15 @@ class BertStudent:
             self.tokenizer.save_pretrained(folder)
         (folder / "student.json").write_text(self.reading.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
-    def _each(self, texts: Columns, width: int, read: Any) -> NDArray[np.float64]:
+    def _predicted(self, texts: Columns, seed: int) -> NDArray[np.float64]:
+        import torch
+
+        def probabilities(inputs: "dict[str, torch.Tensor]") -> "torch.Tensor":
+            return torch.softmax(self.network(**inputs).logits.double(), dim=1)
+
+        return self._each(texts, len(self.labels), probabilities, seed)
+
+    def _each(self, texts: Columns, width: int, read: Any, seed: int = 0) -> NDArray[np.float64]:
         import torch
 
         tokens = tokenize(self.tokenizer, texts, self.reading.max_length)
@@ -214,7 +224,7 @@ class BertStudent:
         out = np.zeros((len(texts), width))
         # One autocast region for all batches, so that the weights are cast once.
         with (
-            repeatable(0, self.reading.threads),
+            repeatable(seed, self.reading.threads),
             torch.no_grad(),
             autocast(self.reading.precision, self.network.device.type),
         ):

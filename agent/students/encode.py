@@ -81,6 +81,17 @@ def repeatable(seed: int, threads: int | None) -> Generator[None]:
         yield
 
 
+@contextmanager
+def dropping(network: Any) -> Generator[None]:
+    """With dropout at work, as in training; how the network was set before is put back."""
+    before = network.training
+    network.train()
+    try:
+        yield
+    finally:
+        network.train(before)
+
+
 def autocast(precision: Literal["float32", "bfloat16"], device: str) -> "torch.autocast":
     import torch
 
@@ -138,6 +149,35 @@ def padded(tokens: Tokens, rows: Sequence[int], pad: int, device: str) -> "dict[
         batch[name] = torch.tensor(cells, device=device)
     batch["attention_mask"] = torch.tensor([[1] * n + [0] * (longest - n) for n in lengths], device=device)
     return batch
+
+
+def pooled(network: Any, inputs: "dict[str, torch.Tensor]") -> "torch.Tensor":
+    """(rows, hidden size): the mean of the last hidden states over all tokens, at unit length, in float32."""
+    import torch
+
+    hidden = network(**inputs).last_hidden_state.float()
+    mask = inputs["attention_mask"].unsqueeze(-1).float()
+    return torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)
+
+
+def encoded(
+    network: Any,
+    tokenizer: Any,
+    texts: Columns,
+    max_length: int,
+    precision: Literal["float32", "bfloat16"],
+    threads: int | None,
+    batch: int = 64,
+) -> NDArray[np.float32]:
+    """(n, hidden size), rows of unit length, by batches of similar length."""
+    import torch
+
+    tokens, device = tokenize(tokenizer, texts, max_length), best_device()
+    out = np.zeros((len(texts), int(network.config.hidden_size)), dtype=np.float32)
+    with repeatable(0, threads), torch.inference_mode(), autocast(precision, device):
+        for rows in by_length(tokens, batch):
+            out[rows] = pooled(network, padded(tokens, rows.tolist(), tokenizer.pad_token_id, device)).cpu().numpy()
+    return out
 
 
 def by_length(tokens: Tokens, size: int) -> Iterator[NDArray[np.intp]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,16 @@ class Card(Frozen):
     encoder: str = ""
     encoder_folder: str = ""
     vocabulary: tuple[str, ...] = ()
+    max_length: int | None = None
+    """Tokens that a student of its own encoder reads of a text."""
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
-def write_student(
-    folder: Path,
-    kind: str,
-    labels: tuple[str, ...],
-    arrays: Mapping[str, Floats],
-    *,
-    encoder: str = "",
-    encoder_folder: str = "",
-    vocabulary: tuple[str, ...] = (),
-) -> None:
+def write_student(folder: Path, card: Card, arrays: Mapping[str, Floats]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "arrays.npz").open("wb") as out:
         save: Any = np.savez  # its annotation takes any name for `allow_pickle`
         save(out, **arrays)
-    card = Card(kind=kind, labels=labels, encoder=encoder, encoder_folder=encoder_folder, vocabulary=vocabulary)
     (folder / "student.json").write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 

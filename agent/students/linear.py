@@ -2,25 +2,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.domain import Task
 from agent.errors import BadInput, ModelError
 from agent.protocols import Bench, Columns, Embedder, Floats, Weighted
-from agent.students.files import read_arrays, read_card, write_student
-from agent.students.soft import UNSEEN_WEIGHT, harden, softmax, usable
+from agent.students.files import Card, read_arrays, read_card, write_student
+from agent.students.head import Head, Seen, fit_head
+from agent.students.soft import usable
 from prompts.messages import Frozen
 
 
 class FrozenLinear(Frozen):
     """Weighted multinomial logistic regression on `bench.embed`, the encoder itself unchanged.
 
-    A class without a label is represented by one made-up row of small weight at the mean of the labelled texts, so that
-    it stays possible and never likely.
+    It keeps the vectors and targets of what it was fitted on: `samples` fits its committee to them when asked.
     """
 
     kind: Literal["linear"] = "linear"
@@ -34,23 +33,13 @@ class FrozenLinear(Frozen):
     def fit(self, labelled: Weighted, task: Task, bench: Bench, rng: np.random.Generator) -> "LinearStudent":
         """Exact, so `rng` is not used. Raises BadInput where nothing has a weight or no encoder was given."""
         del rng
-        from sklearn.linear_model import LogisticRegression
-
         if bench.embed is None:
             raise BadInput("the linear student has no sentence encoder", "name an encoder, such as all-MiniLM-L6-v2")
-        rows, k = usable(labelled, task), len(task.names)
-        hard = harden(rows)
+        rows = usable(labelled, task)
         x = np.asarray(bench.embed.embed(rows.columns), np.float64)
-        unseen = hard.unseen(k)
-        features = np.concatenate([x[hard.rows], np.repeat(x.mean(axis=0, keepdims=True), len(unseen), axis=0)])
-        classes = np.concatenate([hard.classes, np.asarray(unseen, dtype=np.intp)])
-        weights = np.concatenate([hard.weights, np.full(len(unseen), UNSEEN_WEIGHT)])
-        model: Any = LogisticRegression(C=self.c, max_iter=2000)
-        model.fit(features, classes, sample_weight=weights)
-        coef, bias = np.asarray(model.coef_, np.float64), np.asarray(model.intercept_, np.float64)
-        if k == 2:  # one row for the second class: the first class has the opposite half
-            coef, bias = np.concatenate([-coef, coef]) / 2, np.concatenate([-bias, bias]) / 2
-        return LinearStudent(bench.embed, task.names, coef, bias)
+        return LinearStudent(
+            bench.embed, task.names, fit_head(x, rows, self.c), Seen(x, rows.targets, rows.weights, self.c)
+        )
 
     def load(self, folder: Path, task: Task, bench: Bench | None = None) -> "LinearStudent":
         """With the encoder of `bench`, else the one whose folder the student noted; it has to be the same one."""
@@ -66,21 +55,23 @@ class FrozenLinear(Frozen):
             encoder = SentenceEncoder(Path(card.encoder_folder))
         if encoder.name != card.encoder:
             raise ModelError(f"{folder} was trained on the encoder {card.encoder!r}, found {encoder.name!r}")
-        arrays = read_arrays(folder, "coef", "bias")
-        return LinearStudent(encoder, task.names, arrays["coef"], arrays["bias"])
+        arrays = read_arrays(folder, "coef", "bias", *Seen.NAMES)
+        return LinearStudent(encoder, task.names, Head(arrays["coef"], arrays["bias"]), Seen.of(arrays))
 
 
 @dataclass(frozen=True)
 class LinearStudent:
     encoder: Embedder
     labels: tuple[str, ...]
-    coef: NDArray[np.float64]
-    """(classes, d)"""
-    bias: NDArray[np.float64]
-    """(classes,)"""
+    head: Head
+    seen: Seen
 
     def predict(self, texts: Columns) -> Floats:
-        return softmax(np.asarray(self.encoder.embed(texts), np.float64) @ self.coef.T + self.bias)
+        return self.head.predict(self.encoder.embed(texts))
+
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        """(m, n, classes): `m` more students, each fitted to other weights of the labels (`agent.students.head`)."""
+        return self.seen.samples(self.encoder.embed(texts), m, seed)
 
     def embed(self, texts: Columns) -> Floats:
         """The encoder's vectors: this student has no others."""
@@ -88,7 +79,7 @@ class LinearStudent:
 
     def save(self, folder: Path) -> None:
         where = getattr(self.encoder, "folder", None)
-        arrays = {"coef": self.coef, "bias": self.bias}
-        write_student(
-            folder, "linear", self.labels, arrays, encoder=self.encoder.name, encoder_folder=str(where) if where else ""
-        )
+        arrays = {"coef": self.head.coef, "bias": self.head.bias, **self.seen.arrays()}
+        lies = str(where) if where else ""
+        card = Card(kind="linear", labels=self.labels, encoder=self.encoder.name, encoder_folder=lies)
+        write_student(folder, card, arrays)

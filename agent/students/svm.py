@@ -11,7 +11,7 @@ from pydantic import Field
 from agent.domain import Task
 from agent.errors import BadInput
 from agent.protocols import Bench, Columns, Floats, Weighted
-from agent.students.files import read_arrays, read_card, write_student
+from agent.students.files import Card, read_arrays, read_card, write_student
 from agent.students.soft import UNSEEN_WEIGHT, harden, joined, softmax, usable
 from prompts.messages import Frozen
 
@@ -93,7 +93,7 @@ class SvmStudent:
 
     def save(self, folder: Path) -> None:
         arrays = {"idf": self.idf, "coef": self.coef, "bias": self.bias}
-        write_student(folder, "svm", self.labels, arrays, vocabulary=self.vocabulary)
+        write_student(folder, Card(kind="svm", labels=self.labels, vocabulary=self.vocabulary), arrays)
 
     def _matrix(self, texts: Columns) -> Any:
         """(n, words), sparse; rows of unit length, or zero where no word is known."""

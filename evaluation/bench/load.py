@@ -56,11 +56,10 @@ def texts(n: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def service(home: Path, port: int, **variables: str) -> Generator[tuple[str, int]]:
+def service(home: Path, port: int, llm: str = "http://127.0.0.1:9", **variables: str) -> Generator[tuple[str, int]]:
     """Address and process id of a service in another process, which is stopped in the end."""
     home.mkdir(parents=True, exist_ok=True)
-    named = {"THRESHER_HOME": str(home), "THRESHER_ENGINE_URL": "http://127.0.0.1:9", "THRESHER_RATE": "0"}
-    named |= variables
+    named = {"THRESHER_HOME": str(home), "THRESHER_ENGINE_URL": llm, "THRESHER_RATE": "0", **variables}
     with (home / "log").open("ab") as log:
         command = [sys.executable, "-c", PROGRAM, "serve", "--port", str(port)]
         child = subprocess.Popen(command, env={**os.environ, **named}, stdout=log, stderr=log)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from typing import Any, cast
 
 from prompts.replies.answers import Items, Refusal
@@ -94,8 +95,13 @@ def _unnumbered(line: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Strip what a model puts around a text: a prefix, quotes, emphasis, a table bar."""
+    """Strip what a model puts around a text: a prefix, quotes, emphasis, a table bar.
+
+    Control characters and halves of surrogate pairs, which JSON can spell and no database takes, disappear.
+    """
     text = " ".join(_PREFIX.sub("", text.strip().strip("|").rstrip("\\")).split())
+    if not text.isprintable():
+        text = "".join(each for each in text if unicodedata.category(each) not in ("Cc", "Cs")).strip()
     while len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1].strip(text[0]):
         text = text[1:-1].strip()
     if text.endswith('",'):

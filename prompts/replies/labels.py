@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from typing import NamedTuple
 
 from prompts.replies.answers import Label, Rationale, Refusal
 from prompts.replies.plain import plain
@@ -40,13 +41,13 @@ def parse_label(text: str | None, *, words: Collection[str]) -> Label | Refusal:
     raw = text if isinstance(text, str) else ""
     if not raw.strip():
         return Refusal(reason="the reply is empty", raw=raw)
-    pattern, spelt = _finder(words)
-    if pattern is None:
+    finder = _finder(words)
+    if finder is None:
         return Refusal(reason="no label was allowed", raw=raw)
     reply = plain(answer_part(raw)).strip()
-    word = _marked(reply, pattern) or _first(reply, pattern)
-    found = {word} if word else _mentioned(reply, pattern)
-    labels = [spelt[each] for each in sorted(found)]
+    reply = reply if finder.exact else reply.casefold()
+    word = _marked(reply, finder) or _first(reply, finder)
+    labels = sorted({word} if word else _mentioned(reply, finder))
     match labels:
         case [label]:
             return Label(label=label, raw=raw)
@@ -95,45 +96,52 @@ def _normal(word: str) -> str:
     return _GAP.sub(" ", plain(word)).strip().casefold() or plain(word).strip()
 
 
-def _finder(words: Collection[str]) -> tuple[re.Pattern[str] | None, dict[str, str]]:
-    """Return a pattern over all words, longest first, and the spelling behind each normal form."""
-    spelt: dict[str, str] = {}
-    for word in words:
-        spelt[_normal(word)] = word
+class _Finder(NamedTuple):
+    """Finds label words in a reply; `words` are theirs by the groups of the pattern, which knows one case only."""
+
+    pattern: re.Pattern[str]
+    words: tuple[str, ...]
+    exact: bool
+    """Whether case counts; else the reply has to be case-folded."""
+
+    def word(self, found: re.Match[str]) -> str:
+        return self.words[(found.lastindex or 1) - 1]
+
+
+def _finder(words: Collection[str]) -> _Finder | None:
+    """A finder of all words, longest first; None where no word holds a character."""
+    spelt = {_normal(word): word for word in words}
     exact = len(spelt) < len(set(words))
     if exact:  # words that differ in case or punctuation only are taken literally
         spelt = {plain(word).strip(): word for word in words}
     keys = sorted((key for key in spelt if key), key=len, reverse=True)
     if not keys:
-        return None, spelt
-    joined = "|".join(re.escape(key) if exact else r"[\s_-]".join(map(re.escape, key.split(" "))) for key in keys)
-    flags = re.NOFLAG if exact else re.IGNORECASE
-    return re.compile(rf"(?<![^\W_])(?:{joined})(?![^\W_])", flags), spelt
+        return None
+    forms = [re.escape(key) if exact else r"[\s_-]".join(map(re.escape, key.split(" "))) for key in keys]
+    joined = "|".join(f"({form})" for form in forms)
+    pattern = re.compile(rf"(?<![^\W_])(?:{joined})(?![^\W_])")
+    return _Finder(pattern, tuple(spelt[key] for key in keys), exact)
 
 
-def _key(found: re.Match[str], pattern: re.Pattern[str]) -> str:
-    return _normal(found[0]) if pattern.flags & re.IGNORECASE else found[0]
-
-
-def _marked(reply: str, pattern: re.Pattern[str]) -> str | None:
+def _marked(reply: str, finder: _Finder) -> str | None:
     """Return the word right behind the last marker that has one."""
     for marker in reversed(list(_MARKERS.finditer(reply))):
         opening = _OPENING.match(reply, marker.end())
-        found = pattern.match(reply, opening.end() if opening else marker.end())
+        found = finder.pattern.match(reply, opening.end() if opening else marker.end())
         if found:
-            return _key(found, pattern)
+            return finder.word(found)
     return None
 
 
-def _first(reply: str, pattern: re.Pattern[str]) -> str | None:
+def _first(reply: str, finder: _Finder) -> str | None:
     opening = _OPENING.match(reply)
-    found = pattern.match(reply, opening.end() if opening else 0)
-    return _key(found, pattern) if found and _CLOSING.match(reply, found.end()) else None
+    found = finder.pattern.match(reply, opening.end() if opening else 0)
+    return finder.word(found) if found and _CLOSING.match(reply, found.end()) else None
 
 
-def _mentioned(reply: str, pattern: re.Pattern[str]) -> set[str]:
+def _mentioned(reply: str, finder: _Finder) -> set[str]:
     return {
-        _key(found, pattern)
-        for found in pattern.finditer(reply)
+        finder.word(found)
+        for found in finder.pattern.finditer(reply)
         if not _NEGATION.search(reply[max(0, found.start() - 30) : found.start()])
     }

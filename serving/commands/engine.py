@@ -29,13 +29,18 @@ def up(model: Model = "", port: Port = None, url: Url = "") -> None:
 @app.command()
 def status(port: Port = None, url: Url = "") -> None:
     """Say whether an engine is up and what it serves. Exit code 1 where none is up."""
+    from agent.errors import EngineError
     from serving.engine import server
     from serving.engine.state import Place
 
     settings = _settings(port, url)
     if settings.urls:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
-        typer.echo(f"up: {server.check(settings.urls, key)} at {', '.join(settings.urls)}")
+        try:
+            typer.echo(f"up: {server.check(settings.urls, key)} at {', '.join(settings.urls)}")
+        except EngineError as error:
+            typer.echo(f"no engine: {error}")
+            raise typer.Exit(1) from error
         return
     place = Place(folder=settings.cache / "engine", port=settings.port)
     state, word = server.status(place)

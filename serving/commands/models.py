@@ -30,7 +30,10 @@ def list_models() -> None:
         packed = entry.packed.variant if entry.packed else "–"
         here = f"{kept.variant}, {kept.source}, SHA-256 {kept.hash[:12]}…" if kept else "–"
         table.add_row(entry.name, entry.role, f"{entry.parameters / 1e6:,.0f} M", entry.hub, packed, here)
-    Console().print(table)
+    console = Console()
+    # Off a terminal nothing is cut: whoever reads it there has no other way to see the rest.
+    console = console if console.is_terminal else Console(width=console.measure(table).maximum)
+    console.print(table)
 
 
 @app.command()

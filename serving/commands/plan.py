@@ -20,7 +20,7 @@ def plan(
     simulate: Annotated[bool, typer.Option("--simulate", help="Take people's answers from the label column.")] = False,
     compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
-    student: Annotated[list[str] | None, typer.Option(help="bert or svm; several for a comparison.")] = None,
+    student: Annotated[list[str] | None, typer.Option(help="bert, setfit, linear or svm; several to compare.")] = None,
     reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",
@@ -32,8 +32,6 @@ def plan(
 
     named = read_task(task)
     pool = read_table(data, named, text=text, label=label)
-    tested = read_table(test, named, text=text, label=label) if test else None
-
     from serving import settings
     from serving.runs import wiring
     from serving.runs.planning import planned
@@ -42,7 +40,7 @@ def plan(
     wish = Wish(
         task=named,
         table=pool,
-        test=tested,
+        test=read_table(test, named, text=text, label=label) if test else None,
         budget=budget,
         recipe=recipe,
         compare=compare,
@@ -52,7 +50,7 @@ def plan(
         reads=reads,
         caps=caps(cap),
     )
-    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load(), caps(cap))
+    found = planned(wish, wiring.open_store(settings.load()).engine, settings.load())
     typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
 
 

@@ -7,8 +7,8 @@ import typer
 
 if TYPE_CHECKING:
     from serving.connect import Setting
-    from serving.runs.job import Caps, Job
-    from serving.runs.store import Store
+    from serving.runs.job import Caps
+    from serving.runs.running import Begun
     from serving.runs.wishes import Wish
     from serving.system.progress import Bars
 
@@ -49,7 +49,7 @@ def run(
     noise: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of simulated answers that are wrong.")] = 0.0,
     compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
-    student: Annotated[list[str] | None, typer.Option(help="bert or svm; several for a comparison.")] = None,
+    student: Annotated[list[str] | None, typer.Option(help="bert, setfit, linear or svm; several to compare.")] = None,
     reads: Annotated[int, typer.Option(min=0, help="Texts that the LLM labels.")] = 600,
     cap: Capped = None,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
@@ -88,8 +88,8 @@ def resume(run: Annotated[str, typer.Argument(help="Id of the run, or its folder
     from serving.system.progress import Bars
 
     with Bars() as bars:
-        job, store, folder = running.recall(run, _setting(bars))
-    _finish(job, store, folder)
+        found = running.recall(run, _setting(bars))
+    _finish(found)
 
 
 def runs() -> None:
@@ -120,7 +120,7 @@ def demo(
     read = settings.load()
     with Bars() as bars:
         setting = _setting(bars)
-        prepared = shown.prepare(setting, out, seeds)
+        prepared = shown.lay_out(setting, out, seeds)
         wiring.encoder(setting)  # fetched here, where it is seen how far that is
         found = background.up(read, bars.say, bars.beat)
     with passing(wiring.open_store(read).engine, "demo") as key, Client(found.url, key) as client:
@@ -140,19 +140,19 @@ def carry_out(wish: "Wish", out: Path | None) -> None:
 
     wishes.check(wish)
     with Bars() as bars:
-        job, store, folder = running.begin(wish, _setting(bars), out)
-    typer.echo(f"run {job.id} → {folder}")
-    _finish(job, store, folder)
+        begun = running.begin(wish, _setting(bars), out)
+    typer.echo(f"run {begun.job.id} → {begun.folder}")
+    _finish(begun)
 
 
-def _finish(job: "Job", store: "Store", folder: Path) -> None:
+def _finish(begun: "Begun") -> None:
     from serving.runs import running
     from serving.runs.lease import Lease
     from serving.system.progress import Bars
 
-    with Lease(store, job.id) as lease:
+    with Lease(begun.store, begun.job.id) as lease:
         with Bars() as bars:
-            work = running.prepare(job, store, folder, _setting(bars), lease.fence)
+            work = running.prepare(begun, _setting(bars), lease.fence)
         typer.echo(running.execute(work))
 
 

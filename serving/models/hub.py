@@ -105,6 +105,16 @@ class Hub:
             raise HubUnavailable(f"{repository} has no safetensors")
         return Snapshot(repository=repository, commit=found.sha, files=files)
 
+    def has_data(self, repository: str) -> None:
+        """Asks whether there is a data set of this name.
+
+        Raises:
+            HubUnavailable: forbidden, no answer in time, or an error.
+        """
+        if not self._endpoint:
+            raise HubUnavailable("the hub is switched off")
+        within(self._answer, lambda: self._ask(f"/api/datasets/{repository}"))
+
     def fetch(self, snapshot: Snapshot, target: Path, watch: Watch) -> None:
         """Puts the files into `target`. Files that an earlier, killed fetch finished there are kept.
 

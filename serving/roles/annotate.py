@@ -188,7 +188,7 @@ def _sample(head: AnnotateHead, means: Means) -> tuple[Columns | None, str]:
         return sample_columns(head.sample), f"batch: {len(head.sample)} texts of the request's sample"
     return (
         None,
-        f"none: no random sample of the pool is known; send `sample` ({LEAST_SAMPLE} texts or more) or `sample_of`",
+        f"none: no random sample of the pool is known; give {LEAST_SAMPLE} texts of it or more (`sample`, `sample_of`)",
     )
 
 

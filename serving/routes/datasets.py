@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from agent.errors import ThresherError
 from serving import problem
+from serving.exchange.files import ToolFormat, tool_rows
 from serving.problem import Refused
 from serving.runs.data import DataSet
 from serving.runs.entries import Names
@@ -26,6 +27,7 @@ MEDIA: dict[str, Format] = {
     "application/jsonl": "jsonl",
     "application/vnd.apache.parquet": "parquet",
 }
+UploadFormat = Format | ToolFormat
 UPLOADS = 4
 """At the same time; others wait. They have threads of their own, so that no quick request waits for them."""
 PATIENCE = 60.0
@@ -38,6 +40,7 @@ router = APIRouter(prefix="/v1", tags=["data"], responses=problem.RESPONSES)
 _NAMED = "[^\\x00-\\x1f\\x7f]*"
 _CSV = "id,text,label\na,A warm and funny film.,positive\nb,Two hours that feel like four.,negative\n"
 _LINES = '{"id": "a", "text": "A warm and funny film."}\n{"id": "b", "text": "Two hours that feel like four."}\n'
+_TASKS = [{"data": {"id": "a", "text": "A warm and funny film."}, "predictions": [], "annotations": []}]
 BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -46,6 +49,7 @@ BODY: dict[str, Any] = {
             "text/tab-separated-values": {"schema": {"type": "string"}, "example": _CSV.replace(",", "\t")},
             "application/x-ndjson": {"schema": {"type": "string"}, "example": _LINES},
             "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}, "example": _TASKS},
         },
     }
 }
@@ -61,7 +65,7 @@ async def upload(
     desk: AtDesk,
     name: Annotated[str, Query(max_length=200, pattern=f"^{_NAMED}$", description="For people.")] = "",
     format: Annotated[  # noqa: A002  the contract's name
-        Format | None, Query(description="Of the body, where the content type does not say it.")
+        UploadFormat | None, Query(description="Of the body, where the content type does not say it; of JSON: always.")
     ] = None,
     text: Cell = "text",
     text_b: Cell = "text_b",
@@ -69,6 +73,9 @@ async def upload(
     id: Cell = "id",  # noqa: A002  as the column is called
 ) -> DataSetShown:
     """CSV, TSV, JSON lines or Parquet with a column `text` and perhaps `id`, `text_b` and `label`; others are kept.
+
+    With `format=label-studio` or `format=argilla`, the tasks or records of these tools, as JSON: people's labels become
+    labels, and all that was said of a text, by people and machines, is kept beside it.
 
     The body is read as it arrives. A row that cannot be used refuses the whole upload, named with its number, and
     leaves nothing. Content that is there already answers with the data set that it is.
@@ -78,7 +85,11 @@ async def upload(
     body = _Body(request)
 
     def keep() -> DataSet:
-        rows = stream_rows(body.chunks(), kind, "the upload")
+        match kind:
+            case "label-studio" | "argilla":
+                rows = tool_rows(body.chunks(), kind, "the upload")
+            case _:
+                rows = stream_rows(body.chunks(), kind, "the upload")
         return desk.data.add(rows, name, names=names, most=desk.settings.items, where="the upload")
 
     try:
@@ -155,7 +166,7 @@ class _Body:
         return b""
 
 
-def _kind(request: Request, named: Format | None) -> Format:
+def _kind(request: Request, named: UploadFormat | None) -> UploadFormat:
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     kind = named or MEDIA.get(media)
     if kind is None:

@@ -26,6 +26,7 @@ class Readiness(Frozen):
     ready: bool
     database: str = Field(description="`ready`, or what is wrong with it.")
     engine: str = Field(description="The LLM that answers, or why none does.")
+    runs: str = Field(description="`looked after`, or what keeps the service from it.")
 
 
 @router.get("/health", summary="Whether it is alive")
@@ -47,8 +48,9 @@ def ready(desk: AtDesk, response: Response) -> Readiness:
         engine = desk.llm.alive()
     except (Refused, EngineError) as error:
         engine, good = error.what, False
-    response.status_code = 200 if good else 503
-    return Readiness(ready=good, database=database, engine=engine)
+    runs = desk.supervisor.trouble
+    response.status_code = 200 if good and not runs else 503
+    return Readiness(ready=good and not runs, database=database, engine=engine, runs=runs or "looked after")
 
 
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)

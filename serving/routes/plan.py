@@ -66,9 +66,10 @@ def _planned(request: PlanRequest, desk: Desk) -> Forecast:
         students=request.students,
         simulate=request.people == "simulated",
         reads=request.reads,
+        caps=request.caps,
     )
     recipe = None if isinstance(request.recipe, str) else request.recipe
-    return planned(wish, desk.database, desk.settings, request.caps, recipe, _model(desk))
+    return planned(wish, desk.database, desk.settings, recipe, _model(desk))
 
 
 def _model(desk: Desk) -> str:

@@ -13,10 +13,11 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from serving import problem
+from serving.exchange.files import LABEL_MEDIA, LabelFormat, exported, file_name, labels_as
 from serving.problem import Refused
 from serving.routes.runs import RunId
-from serving.runs.export import MEDIA, ExportFormat, write_csv, write_jsonl, write_parquet
-from serving.runs.late import with_late
+from serving.runs.running import pool_of
+from serving.runs.so_far import rows_of
 from serving.runs.store import OPEN
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import needs
@@ -36,9 +37,9 @@ MODEL: dict[int | str, dict[str, Any]] = {
 REPORT: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/html": {"schema": _TEXT}, "application/json": {"schema": {"type": "object"}}}}
 }
-LABELS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {media.split(";")[0]: {"schema": {"type": "string"}} for media in MEDIA.values()}}
-}
+_KINDS: dict[str, dict[str, Any]] = {media.split(";")[0]: {"type": "string"} for media in LABEL_MEDIA.values()}
+_KINDS["application/json"] = {"type": "array", "items": {"type": "object"}}
+LABELS: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {"schema": of} for kind, of in _KINDS.items()}}}
 
 
 @router.get(
@@ -89,21 +90,16 @@ async def _told(desk: Desk, run: str, seen: int, request: Request) -> AsyncItera
 def labels(
     run: RunId,
     desk: AtDesk,
-    format: Annotated[ExportFormat, Query(description="Of the answer.")] = "jsonl",  # noqa: A002  the contract's name
+    format: Annotated[LabelFormat, Query(description="Of the answer.")] = "jsonl",  # noqa: A002  the contract's name
 ) -> StreamingResponse:
-    """Of a finished run: each text with the label that stands, who gave it, and its history.
+    """Each text with the label that stands, who gave it, and its history; of a run that is not done, those so far.
 
-    What people changed since is in it.
+    What people changed since is in it. The formats of other tools hold the other columns of the upload as well.
     """
-    path = _result(desk, run, "labels.jsonl")
-
-    def rows() -> Iterator[dict[str, Any]]:
-        with path.open(encoding="utf-8") as file:
-            yield from with_late((json.loads(line) for line in file), desk.reviews, run)
-
-    write = {"jsonl": write_jsonl, "csv": write_csv, "parquet": write_parquet}[format]
-    disposition = {"Content-Disposition": f'attachment; filename="labels.{format}"'}
-    return StreamingResponse(write(rows()), media_type=MEDIA[format], headers=disposition)
+    found, pool = desk.store.get(run), pool_of(run, desk.settings)
+    rows = exported(rows_of(desk.store, found, pool), desk.reviews, run, pool, format)
+    disposition = {"Content-Disposition": f'attachment; filename="{file_name(format)}"'}
+    return StreamingResponse(labels_as(rows, format), media_type=LABEL_MEDIA[format], headers=disposition)
 
 
 @router.get(

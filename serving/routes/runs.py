@@ -166,9 +166,8 @@ def _moved(desk: Desk, id_: str, of: tuple[State, ...], to: Literal["cancelled",
     run = desk.store.get(id_)
     _ours(run)
     if run.state != to:
-        if run.state not in of:
-            raise Refused(409, f"run {id_!r} is {run.state}", f"it would have to be {' or '.join(of)}")
-        desk.store.mark(id_, to, why)
+        if not desk.store.move(id_, of, to, why):
+            raise Refused(409, f"run {id_!r} is {desk.store.get(id_).state}", f"it would have to be {' or '.join(of)}")
         if to == "cancelled":
             desk.supervisor.stop(id_)
     return shown(desk.store, desk.store.get(id_))

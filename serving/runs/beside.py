@@ -84,10 +84,10 @@ def main(name: str, fence: int | None) -> None:
     read = settings.load()
     logs.configure(read)
     setting = Setting(read, log.info)
-    job, store, folder = running.recall(name, setting)
-    screen = Watched(job)
-    worker = running.prepare(job, store, folder, setting, fence, asks_llm=False, screen=screen).worker
-    worker.run(apart(job))
+    begun = running.recall(name, setting)
+    screen = Watched(begun.job)
+    worker = running.prepare(begun, setting, fence, asks_llm=False, screen=screen).worker
+    worker.run(apart(begun.job))
 
 
 if __name__ == "__main__":

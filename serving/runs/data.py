@@ -82,8 +82,8 @@ class DataSets:
         with reading(self.engine) as connection:
             found = _known(connection, id_)
             c = examples.c
-            query = select(c.id, c.text, c.text_b, c.label).where(c.dataset == found.key).order_by(c.row)
-            entries = [Entry(row.id, row.text, row.text_b, row.label, "") for row in connection.execute(query)]
+            query = select(c.id, c.text, c.text_b, c.label, c.meta).where(c.dataset == found.key).order_by(c.row)
+            entries = [Entry(row.id, row.text, row.text_b, row.label, row.meta) for row in connection.execute(query)]
         return tables.table_of(entries, Path(f"data set {found.name or found.id[:12]}"))
 
     def examples(self, id_: str, offset: int = 0, limit: int = 50) -> Sequence[Stored]:

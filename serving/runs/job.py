@@ -57,14 +57,16 @@ class JobArm(Frozen):
 
 
 class Cell(Frozen):
-    """One run of the loop: which arm, which student, which seed."""
+    """One run of the loop: which arm, which student, which seed, which training."""
 
     arm: str
     learner: int
     seed: int
+    training: int = 0
 
     def key(self) -> str:
-        return f"{self.arm}/{self.learner}/{self.seed}"
+        again = f".{self.training}" if self.training else ""
+        return f"{self.arm}/{self.learner}/{self.seed}{again}"
 
 
 class Job(Frozen):
@@ -95,6 +97,10 @@ class Job(Frozen):
     arms: tuple[JobArm, ...] = Field(min_length=1)
     learners: tuple[LearnerSpec, ...] = Field(min_length=1)
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    trainings: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Repetitions of each seed in which only what is random in training differs."""
+    points: tuple[int, ...] = ()
+    """People's labels at which students are measured on the test set, beside the end; empty: after each round."""
     people: People
     llm: WeightsUsed | None = None
     encoder: WeightsUsed | None = None
@@ -109,13 +115,14 @@ class Job(Frozen):
     @property
     def main(self) -> Cell:
         """The cell whose labels and student the user takes home."""
-        return Cell(arm=self.arms[0].arm.name, learner=0, seed=self.seeds[0])
+        return Cell(arm=self.arms[0].arm.name, learner=0, seed=self.seeds[0], training=self.trainings[0])
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells, the main one first, then by complete seeds, so that a comparison ended early is still paired."""
         return tuple(
-            Cell(arm=each.arm.name, learner=learner, seed=seed)
+            Cell(arm=each.arm.name, learner=learner, seed=seed, training=training)
             for seed in self.seeds
+            for training in self.trainings
             for each in self.arms
             for learner in range(len(self.learners))
         )
@@ -129,6 +136,7 @@ class Job(Frozen):
             task=self.task,
             data=f"{self.data}:{self.test}",
             seed=cell.seed,
+            training=cell.training,
             budget=self.budget,
             minutes=self.caps.human_minutes,
             llm=self.llm,

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
+from agent.journal import adapter_of
 from serving.database import reading, writing
 from serving.runs.events import append, now
 from serving.runs.schema import runs, steps
@@ -37,7 +38,7 @@ class StoredJournal:
             LostLease: somebody else has claimed the run since.
             StoreError: the recorded value is of another form, or the database cannot be used.
         """
-        key, adapter = self._prefix + key, TypeAdapter(kind)
+        key, adapter = self._prefix + key, adapter_of(kind)
         if (text := self._read(key)) is None:
             with about(step=key, **_round(key)):
                 text = self._write(key, adapter.dump_json(compute()).decode())

@@ -3,9 +3,10 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from agent.domain import Annotation
 from agent.loop import Outcome
@@ -30,16 +31,21 @@ class Record(Frozen):
 
 
 def write_labels(path: Path, pool: Pool) -> None:
-    """`labels.jsonl`: a line for each text with an answer: the label that stands, and its whole history."""
+    """`labels.jsonl`: a line for each text with an answer."""
+    atomic.write(path, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in label_rows(pool)))
+
+
+def label_rows(pool: Pool) -> Iterator[dict[str, Any]]:
+    """For each text with an answer the label that stands, and its whole history."""
     by_example: dict[str, list[Annotation]] = {}
     for a in pool.annotations:
         by_example.setdefault(a.example, []).append(a)
     standing = pool.standing()
-    lines = [json.dumps(_line(pool, standing[id_], events), ensure_ascii=False) for id_, events in by_example.items()]
-    atomic.write(path, "".join(f"{line}\n" for line in lines))
+    for id_, events in by_example.items():
+        yield _row(pool, standing[id_], events)
 
 
-def _line(pool: Pool, a: Annotation, events: Sequence[Annotation]) -> dict[str, object]:
+def _row(pool: Pool, a: Annotation, events: Sequence[Annotation]) -> dict[str, Any]:
     row = pool.row[a.example]
     pair = {} if pool.columns.texts_b is None else {"text_b": pool.columns.texts_b[row]}
     return {

@@ -90,7 +90,7 @@ class _Rehearsal:
     labels: tuple[int, ...]
 
 
-def forecast(job: Job, table: Table, test: Table | None, rates: Rates, caps: Caps | None = None) -> Forecast:
+def forecast(job: Job, table: Table, test: Table | None, rates: Rates) -> Forecast:
     """What `job` over `table` will take. Neither an LLM nor an encoder is needed."""
     found = _rehearse(job, part(job, table), test)
     tallies = (found.low, found.expected, found.high)
@@ -114,7 +114,7 @@ def forecast(job: Job, table: Table, test: Table | None, rates: Rates, caps: Cap
         rounds=tuple(_planned(job, each) for each in found.rounds),
         assumptions=(*_assumptions(job, table, pace), *(rates.source if found.high.requests else ())),
     )
-    return plan.model_copy(update={"exceeds": _exceeded(plan, caps or Caps())})
+    return plan.model_copy(update={"exceeds": _exceeded(plan, job.caps)})
 
 
 def _rehearse(job: Job, table: Table, test: Table | None) -> _Rehearsal:

@@ -7,7 +7,7 @@ from evaluation.records import Arm
 from serving.engine.environment import build_for
 from serving.roles.fingerprints import fingerprints
 from serving.runs import wishes
-from serving.runs.job import Caps, Job, JobArm
+from serving.runs.job import Job, JobArm
 from serving.runs.plan import Forecast, forecast
 from serving.runs.rates import measured
 from serving.runs.wishes import Wish
@@ -19,7 +19,6 @@ def planned(
     wish: Wish,
     engine: Engine,
     settings: Settings,
-    caps: Caps | None = None,
     recipe: Recipe | None = None,
     model: str = "",
 ) -> Forecast:
@@ -38,7 +37,7 @@ def planned(
     if recipe is not None:
         job = _with(job, recipe)
     gpu = build_for(inspect(), settings.gpu).gpu
-    return forecast(job, wish.table, wish.test, measured(engine, model, gpu=gpu), caps)
+    return forecast(job, wish.table, wish.test, measured(engine, model, gpu=gpu))
 
 
 def _with(job: Job, recipe: Recipe) -> Job:

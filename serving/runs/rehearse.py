@@ -148,6 +148,10 @@ class PretendedStudent:
         found[np.arange(len(numbers)), numbers % self.classes] = sure
         return found / found.sum(axis=1, keepdims=True)
 
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        """(m, n, classes): the same student after `m` other trainings."""
+        return np.stack([PretendedStudent(self.classes, self.trained + seed + i + 1).predict(texts) for i in range(m)])
+
     def embed(self, texts: Columns) -> Floats:
         return PretendedEncoder(self.classes).embed(texts)
 

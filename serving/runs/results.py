@@ -9,7 +9,7 @@ from agent.domain import Annotation, Cost
 from agent.loop import Outcome
 from agent.pool import Pool
 from evaluation.audit import audit
-from evaluation.cards import CARDS
+from evaluation.cards import cards
 from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummary
 from evaluation.report import write_report
 from evaluation.table import table
@@ -106,8 +106,8 @@ def comparison(worker: Worker, record: Record, outcome: Outcome) -> Comparison:
         arms=tuple(arms),
         cells=record.cells,
         student=job.learners[0].name,
-        models=_models(job),
-        data=next((card for card in CARDS if card.name == job.data_card), None),
+        models=models(job),
+        data=next((card for card in cards() if card.name == job.data_card), None),
         split=job.split,
         labels=label_audit(worker, outcome.pool),
         prompts={p.split("@")[0]: p for p in job.prompts},
@@ -115,7 +115,7 @@ def comparison(worker: Worker, record: Record, outcome: Outcome) -> Comparison:
         machine=record.machine,
         seconds=record.seconds,
         made=record.made,
-        caveats=_caveats(job),
+        caveats=caveats(job),
     )
 
 
@@ -149,14 +149,14 @@ def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
         curve=cell.curve if worker.test is not None else (),
         filled_share=cell.filled_share,
         quartiles=cell.quartiles,
-        models=_models(job),
+        models=models(job),
         prompts={p.split("@")[0]: p for p in job.prompts},
         settings=_settings(job),
         machine=record.machine,
         seconds=record.seconds,
         made=record.made,
         files=FILES,
-        caveats=_caveats(job),
+        caveats=caveats(job),
     )
 
 
@@ -195,7 +195,7 @@ def _repeats(outcome: Outcome) -> tuple[float | None, float | None]:
     return shares[0], shares[1]
 
 
-def _models(job: Job) -> tuple[ModelCard, ...]:
+def models(job: Job) -> tuple[ModelCard, ...]:
     used = (("LLM", job.llm), ("student and encoder", job.encoder))
     return tuple(
         ModelCard(role=role, name=each.name, variant=each.variant, hash=each.hash, source=each.source)
@@ -226,7 +226,7 @@ def _settings(job: Job) -> dict[str, str]:
     }
 
 
-def _caveats(job: Job) -> tuple[str, ...]:
+def caveats(job: Job) -> tuple[str, ...]:
     found: list[str] = []
     if job.llm is not None and "coder" in job.llm.variant.casefold():
         found.append(

@@ -180,12 +180,14 @@ class Queue:
         return _item(connection, copy, who, token, now + self.seconds, chosen)
 
     def _lease(self, connection: Connection, run: str, who: str) -> Item | None:
+        state = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
+        if state == "cancelled":
+            return None
         own = select(copies).where(copies.c.run == run, copies.c.who == who, copies.c.token.is_not(None))
         live = or_(copies.c.state == "held", copies.c.expires > self.clock())
         copy = connection.execute(own.where(live).order_by(copies.c.leased.desc()).limit(1).with_for_update()).first()
         if copy is not None:
             return self.give(connection, copy, who, _chosen(connection, copy))
-        state = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
         if state is None or state in OVER or self._spent_up(connection, run):
             return None
         found = next((row for query in self._free(run, who) if (row := connection.execute(query).first())), None)

@@ -112,7 +112,7 @@ class Reviews(Queue):
                 raise NoToken(f"there is no text with the token {token[:80]!r}", "ask for the next text")
             known = connection.execute(select(answers).where(answers.c.token == token)).one_or_none()
             if known is None:
-                self._store(connection, copy, token, choice, seconds)
+                self.store(connection, copy, token, choice, seconds)
             row = known or connection.execute(select(answers).where(answers.c.token == token)).one()
             return _receipt(connection, copy, row, repeated=known is not None)
 
@@ -129,7 +129,7 @@ class Reviews(Queue):
                 return None
             copy = connection.execute(select(copies).where(copies.c.id == row.copy).with_for_update()).one()
             if row.entered is None:
-                copy = _retract(connection, copy, row)
+                copy = retract(connection, copy, row)
             return self.give(connection, copy, who, Choice(verdict=row.verdict, label=row.label))
 
     def holder(self, token: str) -> tuple[str, str] | None:
@@ -196,7 +196,24 @@ class Reviews(Queue):
                 row.example for row in connection.execute(query.where(*where).distinct().order_by(reviews.c.position))
             )
 
-    def _store(self, connection: Connection, copy: Any, token: str, choice: Choice, seconds: float | None) -> None:
+    def store(
+        self,
+        connection: Connection,
+        copy: Any,
+        token: str,
+        choice: Choice,
+        seconds: float | None,
+        shown: bool | None = None,
+    ) -> None:
+        """Stores the answer to a copy that is leased under this token, and ends the lease.
+
+        Args:
+            shown: whether the person saw the machine's label; None: as the queue shows it.
+
+        Raises:
+            BadInput: the label is none of the task.
+            Lost: the copy is not leased under this token.
+        """
         if copy.token != token:
             taken = copy.who is not None
             raise Lost("this text went to somebody else" if taken else "this text was put back for others", choice)
@@ -206,8 +223,9 @@ class Reviews(Queue):
         ask = _ask(connection, copy.review)
         says = ask.suggestion.label if ask.suggestion else None
         now = self.clock()
+        shown = not hidden(copy.run, ask.example, copy.who, asked.blind) if shown is None else shown
         row = {
-            "shown": says is not None and not hidden(copy.run, ask.example, copy.who, asked.blind),
+            "shown": says is not None and shown,
             "machine": says,
             "seconds": max(0.0, min(now - copy.leased, now - copy.leased if seconds is None else seconds)),
             "verdict": choice.verdict,
@@ -240,7 +258,7 @@ def _free(now: float) -> Any:
     return (copies.c.state == "done") & (copies.c.token.is_(None) | (copies.c.expires <= now))
 
 
-def _retract(connection: Connection, copy: Any, row: Any) -> Any:
+def retract(connection: Connection, copy: Any, row: Any) -> Any:
     """Takes back an answer that the run has not read: its text is open again."""
     connection.execute(answers.update().where(answers.c.id == row.id).values(state="undone"))
     connection.execute(copies.update().where(copies.c.id == copy.id).values(state="held", token=None))

@@ -1,6 +1,7 @@
 """The main job from beginning to end: check what was asked, do it, leave the results. `thresher run` and `resume`."""
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from agent.errors import BadInput, StoreError, ThresherError, Waiting
-from agent.protocols import Columns
+from agent.annotate import Llm
+from agent.errors import BadInput, EngineError, StoreError, ThresherError, Unanswered, Waiting
+from agent.exchange import ChatReply
+from agent.protocols import Bench, ChatModel, Columns
 from agent.protocols import People as Answering
 from evaluation.records import Cell as CellRecord
 from serving.connect import Served, Setting
@@ -32,34 +35,72 @@ from serving.runs.worker import Worker
 from serving.settings import Settings
 from serving.system import machine
 
+FEW = 3
+"""Texts that are read before a run is recorded."""
 
-def begin(wish: Wish, setting: Setting, out: Path | None) -> tuple[Job, Store, Path]:
+
+@dataclass(frozen=True)
+class Begun:
+    """A recorded run."""
+
+    job: Job
+    store: Store
+    folder: Path
+    served: Served | None = None
+    """The LLM, where it is connected already."""
+
+
+def begin(wish: Wish, setting: Setting, out: Path | None) -> Begun:
     """Checks, connects, and records the run before it does anything; the run that is there where it is known."""
     check(wish)
+    if out is not None and out.exists() and not out.is_dir():
+        raise BadInput(f"--out {out} is a file", "name a folder")
     encoder, _ = wiring.encoder(setting)
-    job = plan(wish, wiring.connect(setting) if asks_llm(wish) else None, encoder)
     store = wiring.open_store(setting.settings)
+    served = wiring.connect(setting) if asks_llm(wish) else None
+    if served is not None:
+        with closing(wiring.chat(setting.settings, served, store)) as chat:
+            demand_words(wish, chat)
+    job = plan(wish, served, encoder)
     folder = (out or Path("runs") / job.id).resolve()
     keep_inputs(job, wish, setting.settings)
     stored = store.begin(job.id, job.model_dump_json(), str(folder))
-    return job, store, Path(stored.folder)
+    return Begun(job, store, Path(stored.folder), served)
+
+
+def demand_words(wish: Wish, chat: ChatModel) -> None:
+    """Reads a few texts before people are asked for anything: what would fail for every text fails here.
+
+    Raises:
+        BadInput: the LLM cannot tell the label words apart.
+        EngineError: it does not answer, or would say none of them.
+    """
+    few = wish.table.columns.take(range(min(FEW, len(wish.table.columns))))
+    replies = Llm().read(few, chat, Bench(wish.task)).replies
+    masses = [r.reading.label_mass for r in replies if isinstance(r, ChatReply) and r.reading is not None]
+    if masses and max(masses) < Llm().least_mass:
+        words = ", ".join(map(repr, wish.task.words))
+        what = f"the model would begin no answer with {words}: {max(masses):.2%} of its probability at most"
+        raise EngineError(what, "use an instruct model, or label words that it would say (`word` in the task file)")
 
 
 def keep_inputs(job: Job, wish: Wish, settings: Settings) -> None:
     """Before the run is recorded, so that a recorded run has them."""
-    inputs = _inputs(job, settings)
+    inputs = pool_of(job.id, settings).parent
     inputs.mkdir(parents=True, exist_ok=True)
     keep(wish.table, inputs / "pool.parquet")
     if wish.test is not None:
         keep(wish.test, inputs / "test.parquet")
 
 
-def recall(name: str, setting: Setting) -> tuple[Job, Store, Path]:
+def recall(name: str, setting: Setting) -> Begun:
     """A recorded run by its id or its folder."""
     store = wiring.open_store(setting.settings)
     stored = store.find(Path(name).name, str(Path(name).resolve()))
+    if stored.origin == "study":
+        raise BadInput(f"{stored.id!r} is a study", "start it again with its file: thresher study FILE")
     try:
-        return Job.model_validate_json(stored.job), store, Path(stored.folder)
+        return Begun(Job.model_validate_json(stored.job), store, Path(stored.folder))
     except ValidationError as error:
         what = f"run {stored.id!r} was recorded by another version ({error.error_count()} differences)"
         raise StoreError(what, "continue it with the version that began it") from error
@@ -72,13 +113,14 @@ class Work:
     worker: Worker
     store: Store
     folder: Path
+    screen: Screen
+    second_log: Path
+    """Of the process beside this one, where there is one."""
     fence: int | None = None
 
 
 def prepare(
-    job: Job,
-    store: Store,
-    folder: Path,
+    begun: Begun,
     setting: Setting,
     fence: int | None = None,
     *,
@@ -89,9 +131,10 @@ def prepare(
 
     What is written carries the number `fence` of the claim under which this process works.
     """
-    settings, inputs = setting.settings, _inputs(job, setting.settings)
+    job, store, folder = begun.job, begun.store, begun.folder
+    settings, inputs = setting.settings, pool_of(job.id, setting.settings).parent
     encoder, embed = wiring.encoder(setting)
-    served = wiring.connect(setting) if job.llm and asks_llm else None
+    served = (begun.served or wiring.connect(setting)) if job.llm and asks_llm else None
     _same(job, served)
     screen = screen or Screen(job)
     told = partial(screen.doing, what="LLM calls")
@@ -108,7 +151,7 @@ def prepare(
         people=_people(job, store, folder),
         experts=QueueExperts(Picks(store.engine), job.id) if job.people.experts else None,
     )
-    return Work(worker, store, folder, fence)
+    return Work(worker, store, folder, screen, inputs / "second.log", fence)
 
 
 def _people(job: Job, store: Store, folder: Path) -> Answering | None:
@@ -125,21 +168,27 @@ def _people(job: Job, store: Store, folder: Path) -> Answering | None:
             return None
 
 
-def execute(work: Work) -> str:
+def execute(work: Work, *, patient: bool = False) -> str:
     """Does what is not done yet and leaves the results in the folder; returns what to tell the user.
+
+    Args:
+        patient: a run whose LLM is away is queued again, instead of failed: somebody takes it up later.
 
     Raises Waiting where people have to answer first.
     """
     begun, job = time.monotonic(), work.worker.job
     try:
         work.store.mark(job.id, "running", fence=work.fence)
-        with work.worker.screen:
+        with work.screen:
             cells = _cells(work)
     except Waiting as waiting:
         work.store.mark(job.id, "waiting", waiting.what, work.fence)
         onward = f", then: thresher resume {job.id}" if job.people.kind == "file" else ""
         raise Waiting(waiting.missing, f"{waiting.hint}{onward}") from waiting
     except LostLease:
+        raise
+    except Unanswered as error:
+        work.store.mark(job.id, "queued" if patient else "failed", str(error), work.fence)
         raise
     except ThresherError as error:
         work.store.mark(job.id, "failed", str(error), work.fence)
@@ -153,7 +202,7 @@ def execute(work: Work) -> str:
         job=job,
         cells=cells,
         seconds=time.monotonic() - begun,
-        machine=_machine(),
+        machine=machine_line(),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     text = leave(work.worker, record, work.folder)
@@ -170,11 +219,11 @@ def _cells(work: Work) -> tuple[CellRecord, ...]:
     """All cells, with a second process beside this one where that is worth it."""
     job, worker = work.worker.job, work.worker
     if beside.worthwhile(job, machine.inspect()):
-        with beside.Beside(job, work.store, worker.students.parent / "second.log", work.fence) as second:
-            worker.screen.elsewhere(second.cells)
+        with beside.Beside(job, work.store, work.second_log, work.fence) as second:
+            work.screen.elsewhere(second.cells)
             worker.run([cell for cell in job.cells() if cell not in second.cells])
             worker.zero_shot()
-            second.join(worker.screen.doing)
+            second.join(work.screen.doing)
     return worker.run()
 
 
@@ -189,6 +238,7 @@ def keep(table: Table, path: Path) -> None:
             "text": list(columns.texts),
             "text_b": pa.array(list(columns.texts_b) if columns.texts_b else [None] * len(columns), pa.string()),
             "label": pa.array([table.gold.get(id_) for id_ in columns.ids], pa.string()),
+            "meta": pa.array([table.meta.get(id_) for id_ in columns.ids], pa.string()),
         }
     )
     beside = path.with_suffix(".part")
@@ -200,20 +250,21 @@ def kept(path: Path) -> Table:
     """What `keep` wrote."""
     if not path.exists():
         raise StoreError(f"the input of this run is gone: {path}", "run it again from the original file")
-    rows = pq.read_table(path).to_pydict()
+    rows = pq.read_table(path, columns=["id", "text", "text_b", "label"]).to_pydict()
     pairs: list[str] | None = rows["text_b"] if any(rows["text_b"]) else None
     gold = {id_: label for id_, label in zip(rows["id"], rows["label"], strict=True) if label}
     return Table(Columns(rows["id"], rows["text"], pairs), gold, path)
 
 
-def _machine() -> str:
+def machine_line() -> str:
     found = machine.inspect()
     gpus = f", {', '.join(gpu.name for gpu in found.gpus)}" if found.gpus else ""
     return f"{len(found.cores)} cores, {found.memory / machine.GIB:.0f} GiB{gpus}"
 
 
-def _inputs(job: Job, settings: Settings) -> Path:
-    return settings.home / "runs" / job.id
+def pool_of(run: str, settings: Settings) -> Path:
+    """The copy of a run's texts."""
+    return settings.home / "runs" / run / "pool.parquet"
 
 
 def _same(job: Job, served: Served | None) -> None:

@@ -14,7 +14,7 @@ from serving.runs.job import Cell, Job
 from serving.system.progress import in_words
 
 # Seconds that pieces of work take on two cores. Only their proportions matter: the clock soon corrects them all.
-_FIT = {"bert": 50.0, "svm": 0.5, "linear": 1.0}
+_FIT = {"bert": 50.0, "setfit": 40.0, "svm": 0.5, "linear": 1.0, "in-context": 60.0}
 _READ = 0.25
 _LIST = 4.0
 
@@ -49,6 +49,8 @@ class Screen:
         self._left = forecast(job)
         self._total = sum(self._left.values()) or 1.0
         self._clock, self._begun = clock, clock()
+        self._since_cell = self._begun
+        """When the last cell was finished."""
         self._cells, self._done = len(self._left), 0
         self._recalled = 0.0
         self.console = console or Console(stderr=True)
@@ -99,6 +101,7 @@ class Screen:
         if cell.key() not in self._left:
             return  # read back: it was told before
         self._done += 1
+        self._since_cell = self._clock()
         assumed = self._left.pop(cell.key())
         if seconds < 0.05 * assumed:
             self._recalled += assumed  # read back from the journal: says nothing about speed
@@ -111,7 +114,8 @@ class Screen:
     def batch(self, batch: Batch) -> None:
         """What was chosen, before anybody labels it: a few texts, and by whom."""
         by = batch.by.split("@")[0].removeprefix("llm:")
-        self.say(f"{self._since()} {len(batch.picks)} texts chosen by {by}:")
+        done = "written" if batch.candidates else "chosen"
+        self.say(f"{self._since()} {len(batch.picks)} texts {done} by {by}{':' if batch.picks else ''}")
         for pick in batch.picks[:_SHOWN]:
             text = " ".join(pick.example.text.split())
             self.say(f"    {text[:_WIDE]}{'…' if len(text) > _WIDE else ''}")
@@ -123,18 +127,22 @@ class Screen:
         return f"{seconds // 60}:{seconds % 60:02d}"
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def left(self) -> str:
         """Remaining time in words."""
         return in_words(self.seconds_left())
 
     def seconds_left(self) -> float:
-        """What was assumed for the rest, scaled by how the clock compares so far."""
+        """What was assumed for the rest, scaled by how the clock compared up to the last finished cell.
+
+        Of the cell under way the time that it has had is taken off, but never all that it was given.
+        """
         rest = sum(self._left.values())
         assumed = self._total - rest - self._recalled
-        scale = (self._clock() - self._begun) / assumed if assumed > 0.02 * self._total else 1.0
-        return rest * scale
+        scale = (self._since_cell - self._begun) / assumed if assumed > 0.02 * self._total else 1.0
+        own = next((seconds for seconds in self._left.values() if seconds), 0.0) * scale
+        return rest * scale - min(self._clock() - self._since_cell, 0.9 * own)
 
 
 class LogScreen(Screen):
@@ -162,7 +170,8 @@ class ToldScreen(LogScreen):
     ) -> None:
         super().__init__(job)
         self._tell, self._clock = tell, clock
-        self._begun, self._told = clock(), float("-inf")
+        self._begun = self._since_cell = clock()
+        self._told = float("-inf")
 
     def doing(self, done: int, total: int, what: str) -> None:
         super().doing(done, total, what)

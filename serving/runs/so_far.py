@@ -1,76 +1,51 @@
-"""What an unfinished round has come to: people's answers in the queue, the LLM's in recorded steps."""
+"""The labels of a run as they stand, whatever its state: of a finished one what it left, else what it has recorded."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from sqlalchemy import Engine, func, select
+from agent.domain import Batch
+from agent.lab import Labels
+from agent.pool import Pool
+from serving.runs import outputs
+from serving.runs.job import Job
+from serving.runs.running import kept
+from serving.runs.store import Store, StoredRun
 
-from agent.exchange import Cost
-from serving.database import reading
-from serving.runs.review_tables import answers, reviews, rounds
-from serving.runs.store import Store
-from serving.shapes_runs import AskedNow
-
-
-class Costed(BaseModel):
-    """The part of a step that says what it cost."""
-
-    cost: Cost = Cost()
+Rows = Callable[[], Iterator[dict[str, Any]]]
 
 
-@dataclass(frozen=True)
-class People:
-    """What people are asked, and what they have given to rounds that the run has not summed up."""
-
-    labels: int
-    asked: AskedNow | None
-
-
-def people(engine: Engine, summed: Mapping[str, int]) -> dict[str, People]:
-    """By run; runs that ask nobody through the queue are left out.
+def rows_of(store: Store, run: StoredRun, pool: Path) -> Rows:
+    """The rows of `labels.jsonl`, as often as they are asked for. What people changed since is not in them.
 
     Args:
-        summed: index of the last round that is recorded in full, by run; -1 where there is none.
+        pool: the run's copy of its texts.
+
+    Raises:
+        StoreError: the run has left no labels, and the copy of its texts is gone.
     """
-    found: dict[str, list[Any]] = {}
-    query = select(rounds).where(rounds.c.run.in_(summed)).order_by(rounds.c.round, rounds.c.kind.desc())
-    with reading(engine) as connection:
-        for row in connection.execute(query):
-            found.setdefault(row.run, []).append(row)
-    return {run: _people(rows, summed[run]) for run, rows in found.items()}
+    path = Path(run.folder) / "labels.jsonl"
+    if run.state == "done" and path.exists():
+        return lambda: _lines(path)
+    rows = list(outputs.label_rows(recorded_pool(store, run, pool)))
+    return lambda: iter(rows)
 
 
-def cost(store: Store, run: str, cell: str, summed: int, *, queue: bool) -> Cost:
-    """Of the round after `summed`, so far.
-
-    Args:
-        cell: key of the user's own cell.
-        queue: whether people answer through the queue, whose times then count instead of those in the steps.
-    """
-    start = f"{cell}/{summed + 1}/"
-    values = [store.recorded(run, start, name).values() for name in ("query", "annotate")]
-    spent = sum((Costed.model_validate_json(value).cost for each in values for value in each), Cost())
-    if not queue:
-        return spent
-    return spent.model_copy(update={"human_labels": 0, "human_seconds": _seconds(store.engine, run, summed)})
-
-
-def _people(rows: Sequence[Any], summed: int) -> People:
-    labels = sum(row.done for row in rows if row.kind == "labels" and row.round > summed)
-    left = [row for row in rows if row.done < row.total and not row.closed]
-    if not left:
-        return People(labels, None)
-    last = left[-1]
-    return People(labels, AskedNow(kind=last.kind, round=last.round, done=last.done, total=last.total))
+def recorded_pool(store: Store, run: StoredRun, pool: Path) -> Pool:
+    """U and L after the steps that the user's own cell has recorded."""
+    job = Job.model_validate_json(run.job)
+    start = f"{job.main.key()}/"
+    found = Pool.of(job.task, kept(pool).columns)
+    chosen = store.recorded(run.id, start, "/query")
+    given = store.recorded(run.id, start, "/annotate")
+    for index in range(len(given)):
+        batch = Batch.model_validate_json(chosen[f"{start}{index}/query"])
+        labels = Labels.model_validate_json(given[f"{start}{index}/annotate"])
+        found = found.admit(batch.generated).label(labels.annotations)
+    return found
 
 
-def _seconds(engine: Engine, run: str, summed: int) -> float:
-    query = (
-        select(func.coalesce(func.sum(answers.c.seconds), 0.0))
-        .join(reviews, reviews.c.id == answers.c.review)
-        .where(answers.c.run == run, answers.c.state == "stands", reviews.c.round > summed)
-    )
-    with reading(engine) as connection:
-        return float(connection.execute(query).scalar_one())
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        yield from (json.loads(line) for line in file)

@@ -16,7 +16,8 @@ from serving.runs.schema import runs, steps
 from serving.system.owner import is_dead
 
 State = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
-Origin = Literal["cli", "service"]
+Origin = Literal["cli", "service", "study"]
+"""Who works on it. A study holds the cells of many jobs, and is none itself."""
 OPEN: tuple[State, ...] = ("queued", "running", "waiting")
 """States that a run may leave."""
 
@@ -54,16 +55,18 @@ class Store:
                 connection.execute(runs.insert().values(**vars(run)))
                 append(connection, id_, "state", {"state": state, "why": ""})
         except IntegrityError:
-            return self.get(id_)
+            return self.get(id_, origin)
         return run
 
-    def get(self, id_: str) -> StoredRun:
-        """Raises NoRun, with the newest runs, where there is none of this id."""
+    def get(self, id_: str, origin: Origin | None = None) -> StoredRun:
+        """Raises NoRun, with the newest runs, where there is none of this id. A study is found by its origin."""
+        ours = runs.c.origin != "study"
         with reading(self.engine) as connection:
             row = connection.execute(_columns().where(runs.c.id == id_)).one_or_none()
-            if row is not None:
+            if row is not None and (row.origin == origin or row.origin != "study"):
                 return _run(row)
-            newest = connection.execute(select(runs.c.id).order_by(runs.c.created.desc()).limit(5)).scalars().all()
+            last = select(runs.c.id).where(ours).order_by(runs.c.created.desc()).limit(5)
+            newest = connection.execute(last).scalars().all()
         raise NoRun(f"there is no run {id_!r}", f"known: {', '.join(newest)}" if newest else "there are none yet")
 
     def find(self, name: str, folder: str) -> StoredRun:
@@ -76,7 +79,8 @@ class Store:
 
     def list(self, limit: int = 1000, after: str | None = None, state: State | None = None) -> list[StoredRun]:
         """The newest first; `after` is the last id of the page before. Raises NoRun where that one is unknown."""
-        query = _columns().order_by(runs.c.created.desc(), runs.c.id.desc()).limit(limit)
+        ours = _columns().where(runs.c.origin != "study")
+        query = ours.order_by(runs.c.created.desc(), runs.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(runs.c.state == state)
         if after is not None:
@@ -95,6 +99,21 @@ class Store:
             wish = select(runs.c.wish).where(runs.c.id == id_).with_for_update()
             again = state == "waiting" and connection.execute(wish).scalar_one_or_none() == "again"
             _move(connection, id_, "queued" if again else state, "" if again else why)
+
+    def move(self, id_: str, of: Sequence[State], to: State, why: str = "") -> bool:
+        """From outside of the run's process; False where the run is in none of the states `of`.
+
+        A cancelled run's process is shut out: what it still writes is refused.
+        """
+        with writing(self.engine) as connection:
+            query = select(runs.c.state).where(runs.c.id == id_).with_for_update()
+            if connection.execute(query).scalar_one_or_none() not in of:
+                return False
+            if to == "cancelled":
+                shut = {"fence": runs.c.fence + 1, "owner": "", "expires": 0.0}
+                connection.execute(update(runs).where(runs.c.id == id_).values(shut))
+            _move(connection, id_, to, why)
+        return True
 
     def claim(self, id_: str, owner: str, seconds: float) -> int | None:
         """A fencing number for whoever works on the run from now on; None while somebody else does.
@@ -124,12 +143,16 @@ class Store:
             connection.execute(update(runs).where(*ours).values(owner="", expires=0.0))
 
     def claimable(self, limit: int = 100) -> tuple[str, ...]:
-        """Runs of a service that nobody works on though somebody should, the oldest first."""
+        """Runs of a service that nobody works on though somebody should: those first that were begun before.
+
+        Their people, or their earlier work, wait for them; among equals the oldest comes first.
+        """
         query = select(runs.c.id, runs.c.owner, runs.c.expires).where(
             runs.c.state.in_(("queued", "running")), runs.c.origin == "service"
         )
         with reading(self.engine) as connection:
-            rows = connection.execute(query.order_by(runs.c.created).limit(limit)).all()
+            begun = case((runs.c.fence > 0, 0), else_=1)
+            rows = connection.execute(query.order_by(begun, runs.c.created).limit(limit)).all()
         free = (row.id for row in rows if not row.owner or row.expires <= self._clock() or is_dead(row.owner))
         return tuple(free)
 

@@ -3,7 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -24,6 +24,8 @@ class Table:
     columns: Columns
     gold: dict[str, str]
     path: Path
+    meta: dict[str, str] = field(default_factory=dict[str, str])
+    """The other columns by id, each text's as one JSON object; only of texts that have some."""
 
     @property
     def digest(self) -> str:
@@ -68,7 +70,7 @@ def read_table(
     are not UTF-8.
     """
     names = Names(text, text_b, label, id_)
-    entries = list(Entries(file_rows(path), str(path), path.stem, names))
+    entries = list(Entries(file_rows(path), str(path), path.stem, names, meta=True))
     _unique(path, [entry.id for entry in entries])
     table = table_of(entries, path)
     check_labels(table, task)
@@ -79,7 +81,8 @@ def table_of(entries: Sequence[Entry], path: Path) -> Table:
     """Checked rows as columns. `path` is what they are called in errors."""
     pairs = [entry.text_b or "" for entry in entries] if entries and entries[0].text_b is not None else None
     columns = Columns([entry.id for entry in entries], [entry.text for entry in entries], pairs)
-    return Table(columns, {entry.id: entry.label for entry in entries if entry.label}, path)
+    gold = {entry.id: entry.label for entry in entries if entry.label}
+    return Table(columns, gold, path, {entry.id: entry.meta for entry in entries if entry.meta})
 
 
 def read_cells(path: Path) -> list[dict[str, str]]:

@@ -9,9 +9,9 @@ from pydantic import Field
 from agent.domain import Batch, Cost, Pick, Round
 from evaluation.records import Point
 from prompts.messages import Frozen
-from serving.runs import so_far
+from serving.runs import open_round
 from serving.runs.job import Job
-from serving.runs.so_far import People
+from serving.runs.open_round import People
 from serving.runs.store import NoRun, Store, StoredRun
 from serving.shapes_runs import AskedNow, Chosen, Progress, RoundShown, RunShown
 
@@ -25,7 +25,7 @@ class History(Frozen):
 
 def chosen(store: Store, run: StoredRun, index: int) -> RoundShown:
     """The picks of a round of the user's own cell, in order. Raises NoRun where it has chosen none yet."""
-    key = f"{_job(run.job).main.key()}/{index}/query"
+    key = f"{job_of(run.job).main.key()}/{index}/query"
     found = store.recorded(run.id, key, key).get(key)
     if found is None:
         raise NoRun(f"round {index} of run {run.id!r} has chosen nothing yet", "see /v1/runs/{run}/history")
@@ -43,7 +43,7 @@ def shown(store: Store, run: StoredRun) -> RunShown:
     """One run, with what its unfinished round has come to, and its progress while it is being worked on."""
     past = _past(store, [run])[0]
     found, key = _shown(run, past), past.job.main.key()
-    more = so_far.cost(store, run.id, key, past.summed, queue=past.people is not None)
+    more = open_round.cost(store, run.id, key, past.summed, queue=past.people is not None)
     labels = found.human_labels + more.human_labels  # none of them where people answer through the queue
     changed: dict[str, object] = {"cost": found.cost + more, "human_labels": labels}
     told = store.told(run.id) if run.state == "running" else None
@@ -77,10 +77,10 @@ def _past(store: Store, found: Sequence[StoredRun]) -> list[_Past]:
     progress = store.progress([run.id for run in found])
     past: list[_Past] = []
     for run in found:
-        job, steps = _job(run.job), progress[run.id]
+        job, steps = job_of(run.job), progress[run.id]
         rounds = _rounds({key: value for key, value in steps.items() if _of_main(job, key)})
         past.append(_Past(job, rounds, sum(key.endswith("/cell") for key in steps), None))
-    given = so_far.people(store.engine, {run.id: each.summed for run, each in zip(found, past, strict=True)})
+    given = open_round.people(store.engine, {run.id: each.summed for run, each in zip(found, past, strict=True)})
     return [replace(each, people=given.get(run.id)) for run, each in zip(found, past, strict=True)]
 
 
@@ -116,7 +116,7 @@ def _waits_for(asked: AskedNow) -> str:
 
 def history(store: Store, run: StoredRun) -> History:
     """The recorded rounds and measurements of the user's own cell, in order."""
-    start = f"{_job(run.job).main.key()}/"
+    start = f"{job_of(run.job).main.key()}/"
     rounds = store.recorded(run.id, start, "/round")
     points = store.recorded(run.id, start, "/test")
     measured = [Point.model_validate_json(points[key]) for key in sorted(points, key=_index)]
@@ -127,8 +127,8 @@ def history(store: Store, run: StoredRun) -> History:
 
 
 @lru_cache(maxsize=512)
-def _job(text: str) -> Job:
-    """Never changed after it was recorded, and asked for with every look at a run."""
+def job_of(text: str) -> Job:
+    """What a run is to do. Never changed after it was recorded, and asked for with every look at a run."""
     return Job.model_validate_json(text)
 
 

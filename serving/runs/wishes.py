@@ -9,7 +9,7 @@ from agent.errors import BadInput
 from agent.generate.filters import digest
 from agent.recipe import Recipe
 from agent.recipes import RECIPES
-from agent.students import Bert, LearnerSpec, TfidfSvm
+from agent.students import Bert, FrozenLinear, LearnerSpec, SetFit, TfidfSvm
 from evaluation.cards import card
 from evaluation.records import Arm, Role
 from evaluation.split import SplitReport
@@ -20,7 +20,7 @@ from serving.runs import outputs, wiring
 from serving.runs.job import Caps, Job, JobArm, People
 from serving.runs.tables import Table
 
-LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "svm": TfidfSvm()}
+LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "setfit": SetFit(), "linear": FrozenLinear(), "svm": TfidfSvm()}
 COMPARED: tuple[tuple[str, Role, str], ...] = (
     ("agent", "agent", "agent"),
     ("random-and-machine", "control", "random people + LLM labels"),
@@ -159,6 +159,9 @@ def _caps(wish: Wish) -> None:
 def _reads(wish: Wish) -> None:
     """Where the LLM labels, some of its labels have to be left after people had their turn at the least sure ones."""
     named = set(wish.ready)
+    if "agent" in named and wish.paid_texts < 4:
+        what = f"the recipe 'agent' spends people's labels in four parts, and there are {wish.paid_texts}"
+        raise BadInput(what, "give a budget of 4 or more, or take another recipe, such as random-and-machine")
     least = max(1, wish.paid_texts // 4) + 1 if "agent" in named else 1
     if wish.reads < least and named & {"agent", "machine-only", "random-and-machine"}:
         what = f"the LLM is to label {wish.reads} texts, too few for {wish.budget} labels of people"
@@ -169,7 +172,8 @@ def _labelled(what: str, table: Table) -> None:
     missing = len(table.columns) - len(table.gold)
     if missing:
         raise BadInput(
-            f"{missing} of {len(table.columns)} texts in {table.path} have no label", f"fill the {what} file"
+            f"{missing} of {len(table.columns)} texts in {table.path} have no label",
+            f"fill the label column of the {what}",
         )
     found = Counter(table.gold.values())
     if len(found) < 2:
@@ -183,7 +187,7 @@ def plan(wish: Wish, served: Served | None, encoder: Loaded | None) -> Job:
     # The cells of a comparison share the cores (`serving.runs.beside`): one thread each, whatever the machine.
     named_learners = (LEARNERS[name] for name in wish.students)
     learners = tuple(
-        each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert) else each
+        each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert | SetFit) else each
         for each in named_learners
     )
     arms = _arms(wish, learners[0])

@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -20,15 +20,15 @@ from agent.generate.filters import digest
 from agent.lab import Lab, Metered
 from agent.loop import Outcome, learn
 from agent.pool import Pool
-from agent.protocols import Bench, ChatModel, Embedder, Experts, Fence, Floats, Student
+from agent.protocols import Bench, ChatModel, Embedder, Experts, Fence, Floats, Journal, Student
 from agent.protocols import People as Answering
 from agent.query.diagnose import arm_name, filled_share, position_quartiles
 from agent.seeds import generator
+from agent.stopwatch import Stopwatch
 from evaluation.curves import LEFT_OUT, NO_ANSWER, measured
 from evaluation.records import Cell as CellRecord
 from evaluation.records import Point
 from serving.runs.job import Cell, Job
-from serving.runs.journal import StoredJournal
 from serving.runs.screen import Screen
 from serving.runs.tables import Table
 
@@ -40,11 +40,11 @@ class Worker:
     job: Job
     table: Table
     test: Table | None
-    journal: Callable[[str], StoredJournal]
+    journal: Callable[[str], Journal]
     """The part of the run's journal under a prefix."""
-    students: Path
-    """Where fitted students are kept until their cell is recorded, those of the main cell for good."""
-    screen: Screen
+    students: Path | None
+    """Where fitted students are kept until their cell is recorded, those of the main cell for good; None: nowhere."""
+    screen: Screen | None
     chat: ChatModel | None = None
     embed: Embedder | None = None
     checkpoint: Path | None = None
@@ -52,6 +52,7 @@ class Worker:
     """Real people; simulated ones are made here, from gold."""
     experts: Experts | None = None
     """Who looks over the LLM's picks before they are labelled."""
+    watch: Stopwatch = field(default_factory=Stopwatch)
     fence: Fence | None = field(default=None, init=False)
 
     def run(self, cells: Sequence[Cell] | None = None) -> tuple[CellRecord, ...]:
@@ -82,9 +83,10 @@ class Worker:
     def _recorded(self, cell: Cell) -> CellRecord:
         begun = time.monotonic()
         record = self.journal(f"{cell.key()}/").step("cell", CellRecord, partial(self.measured, cell))
-        if cell != self.job.main:
-            shutil.rmtree(self._kept(cell), ignore_errors=True)  # only needed to resume this very cell
-        self.screen.finished(cell, time.monotonic() - begun, told(record))
+        if cell != self.job.main and (kept := self._kept(cell)) is not None:
+            shutil.rmtree(kept, ignore_errors=True)  # only needed to resume this very cell
+        if self.screen is not None:
+            self.screen.finished(cell, time.monotonic() - begun, told(record))
         return record
 
     def outcome(self, cell: Cell, observe: Callable[[int, Pool, Student], None] | None = None) -> Outcome:
@@ -92,25 +94,35 @@ class Worker:
         spec = self.job.spec(cell)
         pool = shuffled(self.job, self.table, cell.seed)
         bench = self._bench(pool, cell.seed)
-        show = self.screen.batch if observe is not None and cell == self.job.main else None
-        lab = Lab(spec, bench, self._fenced(), self._kept(cell), observe, show, self.experts)
+        show = self.screen.batch if self.screen and observe is not None and cell == self.job.main else None
+        writes = any(step.query.kind == "generate" for step in spec.recipe.steps)
+        fence = self._fenced() if writes else None
+        lab = Lab(spec, bench, fence, self._kept(cell), observe, show, self.experts, self.watch)
         return learn(spec, pool, lab, self.journal(f"{cell.key()}/"))
 
     def measured(self, cell: Cell) -> CellRecord:
         """One cell's learning curve on the test set, its costs and its selector's diagnostics."""
         points: dict[int, Point] = {}
         journal = self.journal(f"{cell.key()}/")
+        wanted = Checkpoints(self.job.points)
 
-        def observe(index: int, pool: Pool, student: Student) -> None:
+        def test(index: int, pool: Pool, student: Student) -> None:
             points[index] = journal.step(f"{index}/test", Point, lambda: self._point(pool, student))
 
+        def observe(index: int, pool: Pool, student: Student) -> None:
+            if wanted.reached(pool.human_labels()):
+                test(index, pool, student)
+
         outcome = self.outcome(cell, observe)
+        if (last := len(outcome.history) - 1) not in points:
+            test(last, outcome.pool, outcome.student)
         costs = list(accumulate((r.cost for r in outcome.history), Cost.__add__))
         curve = tuple(points[i].model_copy(update={"cost": costs[i]}) for i in sorted(points))
         picked = [b for b in outcome.batches if any(p.shown is not None or p.filled for p in b.picks)]
         return CellRecord(
             arm=cell.arm,
             seed=cell.seed,
+            training=cell.training,
             student=self.job.learners[cell.learner].name,
             curve=curve,
             cost=costs[-1],
@@ -131,7 +143,8 @@ class Worker:
         )
         if self.test is None:
             return point
-        return scored(self.test, self.job.task.names, student.predict(self.test.columns), point)
+        with self.watch.of("measuring"):
+            return scored(self.test, self.job.task.names, student.predict(self.test.columns), point)
 
     def _zero_shot(self) -> CellRecord:
         """The LLM's own labels on the first texts of the test set, calibrated as everywhere else."""
@@ -149,15 +162,15 @@ class Worker:
         cost = sum((reply.cost for reply in said.replies if isinstance(reply, ChatReply)), Cost())
         return CellRecord(arm="zero-shot", seed=self.job.seeds[0], curve=(point,), cost=cost, run=self.job.id)
 
-    def _kept(self, cell: Cell) -> Path:
-        return self.students / cell.key().replace("/", "-")
+    def _kept(self, cell: Cell) -> Path | None:
+        return None if self.students is None else self.students / cell.key().replace("/", "-")
 
     def _bench(self, pool: Pool, seed: int) -> Bench:
         people = self.people
         if self.job.people.kind == "simulated":
             who = self.job.people
             people = SimulatedPeople(self.table.gold, self.job.task.names, who.noise, who.seconds, seed)
-        return Bench(
+        bench = Bench(
             task=self.job.task,
             seed=seed,
             chat=self.chat,
@@ -167,8 +180,8 @@ class Worker:
             gold=self.table.gold or None,
             sample=pool.columns.take(range(min(self.job.sample, len(pool)))),
             checkpoint=self.checkpoint,
-            progress=self.screen.doing,
         )
+        return bench if self.screen is None else replace(bench, progress=self.screen.doing)
 
     def _fenced(self) -> Fence | None:
         if self.test is None:
@@ -177,6 +190,20 @@ class Worker:
             near = self.embed.embed(self.test.columns) if self.embed is not None else None
             self.fence = Fence(frozenset(digest(text) for text in self.test.columns.texts), near)
         return self.fence
+
+
+class Checkpoints:
+    """Numbers of people's labels at which a curve has a point: the first round that comes to each, or goes past it."""
+
+    def __init__(self, points: Sequence[int]) -> None:
+        self._left = sorted(points)
+        self._every = not points
+
+    def reached(self, labels: int) -> bool:
+        """Whether a round with so many labels is one to measure. Asked once a round, in order."""
+        passed = [point for point in self._left if point <= labels]
+        self._left = self._left[len(passed) :]
+        return self._every or bool(passed)
 
 
 def shuffled(job: Job, table: Table, seed: int) -> Pool:

@@ -14,12 +14,14 @@ from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import StoreError, ThresherError, Waiting
+from agent.errors import EngineError, StoreError, ThresherError, Unanswered, Waiting
 from serving.runs.lease import Busy, Lease
-from serving.service.ending import BUSY, ENDED, FAILED, WAITING
+from serving.service.ending import BUSY, ENDED, FAILED, LATER, WAITING
 from serving.system.context import about
 
 if TYPE_CHECKING:
+    from serving.connect import Setting
+    from serving.runs.running import Begun
     from serving.runs.store import Store
 
 log = logging.getLogger("serving.service.child")
@@ -32,36 +34,50 @@ def main(name: str) -> int:
     signal.signal(signal.SIGTERM, _leave)
     from serving import settings
     from serving.connect import Setting
-    from serving.llm.ledger import LedgeredChat
     from serving.runs import running
-    from serving.runs.screen import ToldScreen
     from serving.service import logs
-    from serving.service.tally import Tally
 
     read = settings.load()
     logs.configure(read)
     setting = Setting(read, log.info)
     try:
-        job, store, folder = running.recall(name, setting)
-        with Lease(store, job.id) as lease:
+        begun = running.recall(name, setting)
+        with Lease(begun.store, begun.job.id) as lease:
             threading.Thread(target=_leave_when_lost, args=(lease,), daemon=True).start()
-            screen = ToldScreen(job, partial(_tell, store, job.id, lease.fence))
-            try:
-                work = running.prepare(job, store, folder, setting, lease.fence, screen=screen)
-            except ThresherError as error:  # such as an engine that is away: the supervisor tries again
-                store.mark(job.id, "queued", str(error), lease.fence)
-                raise
-            chat = work.worker.chat
-            with Tally(store.engine, lambda: chat.meter if isinstance(chat, LedgeredChat) else None):
-                running.execute(work)
+            _work(begun, setting, lease.fence)
     except Busy:
         return BUSY
     except Waiting:
         return WAITING
+    except Unanswered as error:
+        log.warning("the run waits for its LLM: %s", logs.reason(error))
+        return LATER
     except ThresherError as error:
         log.error("the run stops: %s", logs.reason(error))
         return FAILED
     return ENDED
+
+
+def _work(begun: "Begun", setting: "Setting", fence: int) -> None:
+    """Raises Unanswered where the LLM is away."""
+    from serving.llm.ledger import LedgeredChat
+    from serving.runs import running
+    from serving.runs.screen import ToldScreen
+    from serving.service.tally import Tally
+
+    job, store = begun.job, begun.store
+    screen = ToldScreen(job, partial(_tell, store, job.id, fence))
+    try:
+        work = running.prepare(begun, setting, fence, screen=screen)
+    except EngineError as error:
+        store.mark(job.id, "queued", str(error), fence)
+        raise Unanswered(error.what, error.hint) from error
+    except ThresherError as error:  # such as weights that cannot be had: the supervisor tries again
+        store.mark(job.id, "queued", str(error), fence)
+        raise
+    chat = work.worker.chat
+    with Tally(store.engine, lambda: chat.meter if isinstance(chat, LedgeredChat) else None):
+        running.execute(work, patient=True)
 
 
 def _tell(store: "Store", run: str, fence: int, kind: str, data: dict[str, Any]) -> None:

@@ -24,12 +24,15 @@ def commission(wish: Wish, desk: Desk) -> Commissioned:
     """Records the run that a wish amounts to; the one that is there where it is known.
 
     Raises:
-        BadInput: the wish cannot be carried out.
+        BadInput: the wish cannot be carried out, or the LLM cannot tell its label words apart.
+        EngineError: the LLM would say none of these words.
         ModelError: what students start from cannot be had here.
         Refused: 503 while the LLM is not there; 429 where too many runs are unfinished.
     """
     wishes.check(wish)
-    served = desk.llm.ready()[0] if wishes.asks_llm(wish) else None
+    served, chat = desk.llm.ready() if wishes.asks_llm(wish) else (None, None)
+    if chat is not None:
+        running.demand_words(wish, chat)
     job = wishes.plan(wish, served, _encoder(desk.settings))
     if (known := _known(desk.store, job.id)) is not None:
         return Commissioned(known, new=False)

@@ -6,3 +6,5 @@ FAILED = 2
 WAITING = 3
 BUSY = 4
 """Somebody else works on the run."""
+LATER = 5
+"""The LLM is away; the run is queued, and says so."""

@@ -1,5 +1,6 @@
 """Who may do what: an API key in, a caller with scopes out."""
 
+import base64
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ class Caller:
 
 
 COOKIE = "thresher_key"
+BASIC = "/label-studio/"
+"""Where a key may also come by HTTP basic authentication."""
 KNOWN = "thresher.caller"
 """Where a request's scope keeps the name of its caller, once it is known."""
 LOCAL = Caller("local", frozenset(SCOPES))
@@ -30,6 +33,8 @@ LOCAL = Caller("local", frozenset(SCOPES))
 
 def caller(request: Request) -> Caller:
     """The holder of the key in `Authorization: Bearer …`, or of that in the cookie that signing in leaves.
+
+    Label Studio knows names and passwords only: there, the key may come as the password, with any name.
 
     While there are no keys, whoever is on this machine.
 
@@ -41,6 +46,8 @@ def caller(request: Request) -> Caller:
     if not given and COOKIE in request.cookies:
         given = f"Bearer {request.cookies[COOKIE]}"
     scheme, _, secret = given.partition(" ")
+    if scheme.lower() == "basic" and request.url.path.startswith(BASIC):
+        scheme, secret = "bearer", _password(secret.strip())
     if scheme:
         found = keys.find(secret.strip()) if scheme.lower() == "bearer" else None
         if found is None:
@@ -50,6 +57,14 @@ def caller(request: Request) -> Caller:
     if is_loopback(request.client.host if request.client else "") and not keys.any():
         return LOCAL
     raise _unknown("this needs an API key")
+
+
+def _password(credentials: str) -> str:
+    """The password of basic authentication; empty where there is none."""
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def is_loopback(host: str) -> bool:

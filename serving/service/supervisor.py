@@ -5,6 +5,7 @@ has claimed, whether it was created a moment ago, left behind by a service that 
 answered. Two services on one database may start a process for the same run: only one of them gets the claim.
 """
 
+import logging
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from agent.errors import StoreError
 from serving.runs.store import Store
-from serving.service.ending import BUSY
+from serving.service.ending import BUSY, LATER, WAITING
 from serving.settings import Settings
 
 LOOK = 0.5
@@ -26,8 +27,11 @@ MOST_CRASHES = 3
 HANDOVER = 10.0
 """Seconds that runs' processes get to end in when the service stops."""
 REST = 20.0
-"""Seconds until a run that another service works on is tried again."""
+"""Seconds until a run that another service works on, or whose LLM is away, is tried again."""
+LONGEST_REST = 600.0
+"""Where the LLM stays away, the wait doubles up to this."""
 
+log = logging.getLogger(__name__)
 Start = Callable[[str], "subprocess.Popen[bytes]"]
 
 
@@ -36,6 +40,8 @@ class Crashes:
     """How often the process of a run died, since it last recorded something."""
 
     count: int = 0
+    away: int = 0
+    """How often in a row its LLM was away."""
     last_event: int = 0
     not_before: float = 0.0
 
@@ -51,6 +57,8 @@ class Supervisor:
     clock: Callable[[], float] = time.monotonic
     children: "dict[str, subprocess.Popen[bytes]]" = field(default_factory=dict[str, "subprocess.Popen[bytes]"])
     crashes: dict[str, Crashes] = field(default_factory=dict[str, Crashes])
+    trouble: str = ""
+    """What kept the last look from doing its work; empty where nothing did."""
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -99,15 +107,29 @@ class Supervisor:
                 if len(self.children) >= self.settings.runs_at_once or self._over.is_set():
                     return
                 if run not in self.children and self.clock() >= self.crashes.get(run, Crashes()).not_before:
-                    self.children[run] = (self.start or self._child)(run)
+                    self._begin(run)
 
     def _watch(self) -> None:
         while not self._over.wait(LOOK):
             try:
                 self.look()
-            except StoreError:
-                continue  # the database is away; the runs' processes notice for themselves
+            except (StoreError, OSError) as error:  # the database is away, the disk full: the next look may do better
+                self._said(f"runs are not looked after: {error.what if isinstance(error, StoreError) else error}")
+            else:
+                self.trouble = ""
         self._hand_over()  # here, because to a process its parent has died when the thread that started it ends
+
+    def _said(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            log.error("%s", trouble)
+        self.trouble = trouble
+
+    def _begin(self, run: str) -> None:
+        try:
+            self.children[run] = (self.start or self._child)(run)
+        except OSError:  # no more processes, no room for its log: the other runs are not to suffer
+            self.crashes.setdefault(run, Crashes()).not_before = self.clock() + REST
+            raise
 
     def _ended(self, run: str, code: int) -> None:
         stored = self.store.get(run)
@@ -116,7 +138,15 @@ class Supervisor:
             return
         known = self.crashes.setdefault(run, Crashes())
         known.not_before = self.clock() + REST
-        if code == BUSY:
+        known.away = known.away + 1 if code == LATER else 0
+        if code == LATER:
+            known.not_before = self.clock() + min(LONGEST_REST, REST * 2 ** (known.away - 1))
+        if code in (
+            BUSY,
+            LATER,
+            WAITING,
+        ):  # WAITING: its people have answered in the moment in which it gave up waiting
+            known.not_before = self.clock() if code == WAITING else known.not_before
             return
         events = self.store.events(run, known.last_event, 10_000)
         steps = [event.seq for event in events if event.kind == "step"]
@@ -124,7 +154,7 @@ class Supervisor:
         known.last_event = max([known.last_event, *steps])
         known.not_before = self.clock() + (0.0 if steps else 2.0**known.count)
         if known.count >= MOST_CRASHES:
-            ended = f"its process ended {known.count} times without a result ({_said(code)})"
+            ended = f"its process ended {known.count} times without a result ({_how(code)})"
             self.store.mark(run, "failed", f"{stored.why}; {ended}" if stored.why else ended)
 
     def _child(self, run: str) -> "subprocess.Popen[bytes]":
@@ -156,5 +186,5 @@ def _path() -> str:
     return f"{here}{os.pathsep}{given}" if given else here
 
 
-def _said(code: int) -> str:
+def _how(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -114,7 +114,7 @@ class Bars:
     def say(self, line: str) -> None:
         """One line of text, above the bars. Whatever `beat` was waiting for is over then."""
         self.rest()
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def _line(self, stage: str, done: int, total: int | None) -> None:
         now = self._clock()
@@ -175,7 +175,7 @@ class Bar:
 
     def say(self, line: str) -> None:
         """One line of text, above the bar."""
-        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def in_words(seconds: float) -> str:

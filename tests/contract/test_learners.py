@@ -12,21 +12,32 @@ from pydantic import TypeAdapter
 
 from agent.domain import LabelCard
 from agent.errors import BadInput, ModelError
-from agent.protocols import Bench, Columns, Weighted
-from agent.students import Bert, FrozenLinear, LearnerSpec, TfidfSvm
-from tests.support.questions import TASK, ToyEncoder, frozen, texts
+from agent.protocols import Bench, Columns, Sampler, Weighted
+from agent.scripted import ScriptedChat
+from agent.students import Bert, FrozenLinear, InContext, LearnerSpec, SetFit, TfidfSvm
+from tests.support.questions import TASK, ToyEncoder, frozen, texts, toy_neighbours
 from tests.support.tiny_bert import tiny_bert
 
 TINY = {"learning_rate": 3e-3, "head_rate": 3e-3, "min_steps": 120, "max_steps": 120, "batch": 8, "threads": 1}
 SAMPLES: tuple[Any, ...] = (
     TfidfSvm(),
     FrozenLinear(),
+    InContext(shown=32),
+    pytest.param(SetFit(learning_rate=3e-3, max_steps=40, threads=1, precision="float32"), marks=pytest.mark.student),
     pytest.param(Bert(**TINY, precision="float32"), marks=pytest.mark.student),
     pytest.param(
         Bert(**TINY, start="checkpoint", freeze_embeddings=False, precision="bfloat16"), marks=pytest.mark.student
     ),
 )
-every = pytest.mark.parametrize("learner", SAMPLES, ids=lambda s: f"{s.name}-{getattr(s, 'start', '')}".rstrip("-"))
+ASKED = [s for s in SAMPLES if isinstance(s, InContext)]
+"""They show labels to an LLM, which has no place for soft ones."""
+
+
+def named(learner: Any) -> str:
+    return f"{learner.name}-{getattr(learner, 'start', '')}".rstrip("-")
+
+
+every = pytest.mark.parametrize("learner", SAMPLES, ids=named)
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +48,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Bench:
     kind = request.node.callspec.params["learner"].kind
-    folder = request.getfixturevalue("checkpoint") if kind == "bert" else None
-    return Bench(TASK, embed=ToyEncoder(), checkpoint=folder)
+    folder = request.getfixturevalue("checkpoint") if kind in {"bert", "setfit"} else None
+    return Bench(TASK, chat=ScriptedChat(toy_neighbours), embed=ToyEncoder(), checkpoint=folder)
 
 
 def labelled(n: int = 48, *, pairs: bool = False, seed: int = 0) -> Weighted:
@@ -119,7 +130,7 @@ def test_the_heavier_of_two_contrary_labels_wins(learner: Any, bench: Bench) -> 
     assert (told[1] == 1 - truth).mean() > 0.8
 
 
-@every
+@pytest.mark.parametrize("learner", [s for s in SAMPLES if s not in ASKED], ids=named)
 def test_soft_targets_are_learnt_softly(learner: Any, bench: Bench) -> None:
     rows = labelled()
     soft = replace(rows, targets=rows.targets * 0.4 + 0.3)
@@ -174,6 +185,8 @@ def test_a_saved_student_predicts_the_same(learner: Any, bench: Bench, tmp_path:
     again = learner.load(tmp_path / "student", TASK, bench)
     np.testing.assert_array_equal(again.predict(columns), student.predict(columns))
     np.testing.assert_array_equal(again.embed(columns), student.embed(columns))
+    if isinstance(student, Sampler):
+        np.testing.assert_array_equal(again.samples(columns, 3, seed=1), student.samples(columns, 3, seed=1))
     other = TASK.model_copy(update={"labels": tuple(reversed(TASK.labels))})
     with pytest.raises(ModelError, match="classifies sunny, rainy"):
         learner.load(tmp_path / "student", other, bench)
@@ -183,6 +196,22 @@ def test_a_saved_student_predicts_the_same(learner: Any, bench: Bench, tmp_path:
 def test_no_student_is_made_of_an_empty_folder(learner: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=str(tmp_path)):
         learner.load(tmp_path, TASK)
+
+
+@every
+def test_a_committee_disagrees_about_what_the_student_says(learner: Any, bench: Bench) -> None:
+    student, (columns, _) = fit(learner, labelled(24), bench), texts(20, seed=3)
+    if not isinstance(student, Sampler):
+        assert learner.kind in {"svm", "in-context"}
+        return
+    p = student.samples(columns, 6, seed=4)
+    assert p.shape == (6, 20, 2)
+    np.testing.assert_allclose(p.sum(axis=2), 1.0, atol=1e-9)
+    np.testing.assert_array_equal(p, student.samples(columns, 6, seed=4))
+    assert np.abs(p - student.samples(columns, 6, seed=5)).max() > 1e-3
+    assert p.std(axis=0).max() > 1e-3
+    assert np.abs(p.mean(axis=0) - student.predict(columns)).mean() < 0.2
+    np.testing.assert_array_equal(student.predict(columns), student.predict(columns))
 
 
 @every

@@ -12,7 +12,10 @@ from pydantic import BaseModel, TypeAdapter
 from agent.errors import BadInput
 from agent.protocols import Query
 from agent.query import (
+    Badge,
+    Bald,
     Chooser,
+    Contrastive,
     Disagreement,
     Entropy,
     First,
@@ -22,11 +25,17 @@ from agent.query import (
     LeastConfidence,
     LlmChoose,
     Margin,
+    MaxHerding,
     Mix,
+    Patron,
+    ProbCover,
     Random,
+    SkActiveMl,
     Strategy,
     Then,
+    TypiClust,
 )
+from agent.query.wrapped import Wrapped
 from tests.support.questions import EVERYTHING, question
 
 SAMPLES: tuple[Any, ...] = (
@@ -40,6 +49,21 @@ SAMPLES: tuple[Any, ...] = (
     KMeans(within=20),
     KCenter(),
     KCenter(features="student"),
+    Bald(),
+    TypiClust(),
+    TypiClust(features="student", neighbours=3, most_clusters=4, within=20),
+    ProbCover(),
+    ProbCover(features="student", radius=1.0, within=20),
+    MaxHerding(),
+    MaxHerding(features="student", sharpness=4.0, within=20),
+    Badge(),
+    Badge(features="encoder", origin=False),
+    Contrastive(),
+    Contrastive(features="encoder", neighbours=3),
+    Patron(),
+    Patron(rounds=0, within=20),
+    *(SkActiveMl(strategy=name) for name in get_args(Wrapped)),
+    SkActiveMl(strategy="clue", features="student", within=20),
     Disagreement(),
     LlmChoose(),
     LlmChoose(list_size=5, per_list=5, fallback=KMeans(), slots={"mode": "cot", "context": "labelled"}),
@@ -47,7 +71,9 @@ SAMPLES: tuple[Any, ...] = (
     Then(first=KMeans(), second=LlmChoose(), keep=20),
     Then(first=Disagreement(), second=First(), keep=12),
     Then(first=Then(first=Random(), second=Margin(), keep=30), second=KCenter(), keep=10),
+    Then(first=Margin(), second=TypiClust(), keep=30),
     Mix(a=Margin(), b=Random(), share=0.5),
+    Mix(a=Badge(), b=SkActiveMl(strategy="falcun"), share=0.5),
     Mix(a=LlmChoose(), b=Mix(a=First(), b=KMeans()), share=0.3),
     Generate(),
 )

@@ -20,14 +20,14 @@ from agent.query.diagnose import filled_share
 from agent.seeds import generator
 from agent.students import Bert, FrozenLinear
 from evaluation.cards import ROTTEN_TOMATOES
-from evaluation.datasets import Row, read
-from evaluation.split import split
+from evaluation.datasets import Row
+from evaluation.split import prepare
 from serving import settings
 from serving.connect import Served, Setting
+from serving.data.fetch import DataFetcher
 from serving.models.catalogue import find
 from serving.models.resolve import Loaded
 from serving.runs import wiring
-from serving.runs.demo import Archives
 
 pytestmark = [pytest.mark.engine, pytest.mark.student, pytest.mark.timeout(1500)]
 
@@ -68,7 +68,7 @@ def encoder(setting: Setting) -> tuple[Loaded, Embedder]:
 def rows(setting: Setting) -> tuple[Row, ...]:
     """Real sentences in a fixed random order: 60 to work on, then 100 for the LLM's prior."""
     card = ROTTEN_TOMATOES
-    return split(card, read(card, Archives(setting)), pool=FILMS + SAMPLE, test=10).pool
+    return prepare(card, DataFetcher.of(setting), pool=FILMS + SAMPLE, test=10).pool
 
 
 @pytest.fixture(scope="module")

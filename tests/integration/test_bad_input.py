@@ -116,7 +116,7 @@ def test_an_unreachable_llm(tmp_path: Path) -> None:
 def test_a_model_that_does_not_say_labels(tmp_path: Path) -> None:
     with Mute() as server:
         line = refused(tmp_path, server.url)
-    assert "the model gave label words 0.0% of its probability on average" in line
+    assert "the model would begin no answer with 'positive', 'negative'" in line
     assert "use an instruct model" in line
 
 

@@ -156,6 +156,7 @@ def good(service: Service, seeds: Seeds) -> dict[str, Callable[[], dict[str, Any
     task = TASK.model_dump(mode="json")
     some = [{"id": "a", "text": "warm bright morning"}, {"id": "b", "text": "cold wet road"}]
     waiting = {"run": seeds.waiting}
+    studio = {"project": seeds.waiting}
 
     def taken(who: str) -> str:
         """The token of a text that this person holds."""
@@ -163,6 +164,16 @@ def good(service: Service, seeds: Seeds) -> dict[str, Callable[[], dict[str, Any
 
     def labelled() -> dict[str, Any]:
         return {"ids": waiting, "json": {"token": taken("one"), "label": TASK.names[0]}}
+
+    def waited() -> dict[str, Any]:
+        """A task of Label Studio's that the run waits for."""
+        found = service.answered("GET", f"/label-studio/{seeds.waiting}/tasks")[-1]
+        return {"id": 7, "data": found["data"]}
+
+    def annotated() -> dict[str, Any]:
+        region = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [TASK.names[0]]}}
+        said = {"id": 5, "task": 7, "result": [region], "updated_at": "2026-01-01T00:00:00Z", "completed_by": 1}
+        return {"action": "ANNOTATION_CREATED", "annotation": said, "task": waited(), "project": {"id": 1}}
 
     return {
         "POST /v1/select": lambda: {"json": {"task": task, "examples": some, "k": 1, "strategy": {"kind": "random"}}},
@@ -180,6 +191,9 @@ def good(service: Service, seeds: Seeds) -> dict[str, Callable[[], dict[str, Any
         "POST /v1/runs/{run}/review/undo": lambda: {"ids": waiting, "json": {"who": "one"}},
         "POST /v1/runs/{run}/review/{token}/skip": lambda: {"ids": {**waiting, "token": taken("three")}},
         "POST /v1/runs/{run}/picks": lambda: {"ids": waiting, "json": {"keep": True}},
+        "POST /label-studio/{project}/setup": lambda: {"ids": studio, "json": {}},
+        "POST /label-studio/{project}/predict": lambda: {"ids": studio, "json": {"tasks": [waited()]}},
+        "POST /label-studio/{project}/webhook": lambda: {"ids": studio, "json": annotated()},
         "POST /v1/runs/{run}/picks/{example}": lambda: {"ids": {**waiting, "example": "t1-0"}, "json": {"keep": True}},
     }
 
@@ -192,7 +206,12 @@ def test_no_request_is_answered_by_a_failure_or_by_what_was_not_announced(tmp_pa
         seeds = seed(served)
         fine = good(served, seeds)
         for operation in served.operations():
-            known = {"run": seeds.done, "id": seeds.data if "/datasets/" in operation.path else PROMPT}
+            known = {
+                "run": seeds.done,
+                "project": seeds.waiting,
+                "index": "0",
+                "id": seeds.data if "/datasets/" in operation.path else PROMPT,
+            }
             if "/review" in operation.path or "/picks" in operation.path:
                 known["run"] = seeds.waiting
             statuses, found = hammered(served, operation, CASES, known)

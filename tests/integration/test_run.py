@@ -17,6 +17,7 @@ from agent.errors import ThresherError
 from serving import settings
 from serving.connect import Setting
 from serving.runs.outputs import Record
+from serving.runs.results import FILES
 from serving.runs.wiring import ENCODER
 from tests.support.cli import asked, begun, environment, thresher, user_files, weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
@@ -60,7 +61,7 @@ def test_a_run_leaves_consistent_results_and_a_second_call_does_nothing_new(serv
     first = thresher(*command, cwd=tmp_path, THRESHER_ENGINE_URL=server.url)
     assert first.returncode == 0, first.stderr
     run = first.stdout.split()[1]
-    assert {path.name for path in out.iterdir()} == {"labels.jsonl", "student", "report.html", "run.json"}
+    assert {path.name for path in out.iterdir()} == set(FILES)
 
     made = record(out)
     assert made.id == run == made.job.id

@@ -156,7 +156,13 @@ def test_a_run_is_cancelled_and_goes_on_when_asked_to(llm: FakeOpenAI, tmp_path:
         waiting = over(server, run, "waiting", "failed")
         assert (waiting["state"], waiting["human_labels"]) == ("waiting", 0), waiting
         assert waiting["why"] == f"people have given 0 of {waiting['asked']['total']} labels in round 1"
-        assert httpx.get(f"{server.url}/v1/runs/{run}/labels").status_code == 409
+        base = f"{server.url}/v1/runs/{run}"
+        assert httpx.get(f"{base}/labels").text == "", "nothing is labelled yet"
+        item = httpx.post(f"{base}/review", json={"who": "Ada"}, timeout=30).json()
+        httpx.post(f"{base}/labels", json={"token": item["token"], "label": "sunny"}, timeout=30).raise_for_status()
+        rows = [json.loads(line) for line in httpx.get(f"{base}/labels", timeout=30).text.splitlines()]
+        assert [(row["id"], row["label"], row["provenance"]) for row in rows] == [(item["example"], "sunny", "human")]
+        assert httpx.get(f"{base}/report").status_code == 409
         assert httpx.post(f"{server.url}/v1/runs/{run}/cancel").json()["state"] == "cancelled"
         assert httpx.post(f"{server.url}/v1/runs/{run}/resume").json()["state"] == "queued"
         assert over(server, run, "waiting")["state"] == "waiting"

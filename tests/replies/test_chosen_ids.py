@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompts.replies import Indices, Refusal, parse_indices
+from tests.support.hostile import HOSTILE
 
 NUMBERS = [str(number) for number in range(1, 21)]
 CODES = ["k7", "a3", "m2", "z9", "A12", "b12"]
@@ -308,7 +309,10 @@ WORDS = st.sampled_from([*NUMBERS[:9], *CODES, "99", "ex1", *SIGNS, *SPOKEN])
 
 @settings(deadline=None)
 @given(
-    st.text(max_size=120) | st.lists(WORDS, max_size=25).map(" ".join) | st.lists(WORDS, max_size=25).map("".join),
+    st.text(max_size=120)
+    | st.lists(WORDS, max_size=25).map(" ".join)
+    | st.lists(WORDS, max_size=25).map("".join)
+    | HOSTILE,
     st.lists(st.sampled_from(NUMBERS + CODES) | st.text(max_size=6), max_size=12),
     st.integers(-1, 6),
 )

@@ -16,8 +16,10 @@ from prompts.replies import (
     parse_label,
     parse_ranking,
     parse_rationale,
+    parse_reasons,
     parse_scores,
 )
+from tests.support.hostile import HOSTILE
 
 WORDS = ["negative", "positive"]
 
@@ -60,6 +62,9 @@ def test_labels(text: str, label: str) -> None:
         ("positive or negative", "several labels: negative, positive"),
         ("It has positive and negative sides.", "several labels"),
         ("unpositively", "names no label"),
+        ("pos\u0131tive", "names no label"),
+        ("POS\u0130TIVE", "names no label"),
+        ("Label: banana", "names no label"),
     ],
 )
 def test_labels_that_are_none(text: str | None, reason: str) -> None:
@@ -80,6 +85,11 @@ def test_labels_that_are_none(text: str | None, reason: str) -> None:
         ("hum", ["HUM", "hum"], "hum"),
         ("1", ["0", "1"], "1"),
         ("非常好", ["非常好", "不好"], "非常好"),
+        ("po\u017fitive", WORDS, "positive"),
+        ("ilik", ["\u0131l\u0131k", "ilik"], "ilik"),
+        ("\u0131l\u0131k", ["\u0131l\u0131k", "ilik"], "\u0131l\u0131k"),
+        ("STRASSE", ["stra\u00dfe", "weg"], "stra\u00dfe"),
+        ("a\u2034", ["a\u2034", "b"], "a\u2034"),
     ],
 )
 def test_label_words_of_any_form(text: str, words: list[str], label: str) -> None:
@@ -184,6 +194,12 @@ def test_items_that_were_dropped_are_counted() -> None:
     assert (answer.items, answer.repeated, answer.cut) == (("One.", "Two."), 1, 1)
 
 
+@pytest.mark.parametrize("text", ['["\\ud800A dull\\u0000 film.\\udfff"]', "1. A dull\x00 film.\ud800"])
+def test_items_can_be_written_down(text: str) -> None:
+    """JSON spells what no database takes: half of a surrogate pair, a zero byte."""
+    assert getattr(parse_items(text, wanted=3), "items", None) == ("A dull film.",)
+
+
 @pytest.mark.parametrize("text", ["", "\n", "1.\n2.\n", "```\n```", "Sure, here are the texts:", None])
 def test_items_that_are_none(text: str | None) -> None:
     assert isinstance(parse_items(text, wanted=3), Refusal)
@@ -220,11 +236,30 @@ PIECES = [
 
 
 @settings(deadline=None)
-@given(st.text(max_size=80) | st.lists(st.sampled_from(PIECES), max_size=20).map("".join), st.sampled_from(PARSERS))
+@given(
+    st.text(max_size=80) | st.lists(st.sampled_from(PIECES), max_size=20).map("".join) | HOSTILE,
+    st.sampled_from(PARSERS),
+)
 def test_any_text_gives_an_answer_or_a_reason(text: str, parse: Callable[[str | None], object]) -> None:
     answer = parse(text)
     assert getattr(answer, "raw", None) == text
     assert not isinstance(answer, Refusal) or answer.reason
+
+
+@settings(deadline=None)
+@given(HOSTILE, st.lists(st.text(st.characters(), max_size=6) | st.sampled_from(WORDS), max_size=4, unique=True))
+def test_a_reply_names_only_what_there_is(text: str, words: list[str]) -> None:
+    """Whatever words, ids and numbers it is about, and in whatever letters."""
+    for reply in (text, *words, *(f"{text}{word}" for word in words), *(word.upper() for word in words)):
+        for parse in (parse_label, parse_rationale):
+            answer = parse(reply, words=words)
+            assert isinstance(answer, Refusal) or answer.label in words
+        scored, ranked = parse_scores(reply, allowed=words, low=1, high=5), parse_ranking(reply, allowed=words)
+        assert isinstance(scored, Refusal) or (set(scored.scores) <= set(words) and max(scored.scores.values()) <= 5)
+        assert isinstance(ranked, Refusal) or set(ranked.ids) <= set(words)
+        assert set(parse_reasons(reply, allowed=words)) <= set(words)
+        items = parse_items(reply, wanted=2)
+        assert isinstance(items, Refusal) or (len(items.items) <= 2 and all(each.encode() for each in items.items))
 
 
 @pytest.mark.parametrize("parse", PARSERS)

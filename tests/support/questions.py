@@ -1,6 +1,7 @@
 """Small, made-up surroundings for strategies and students: an encoder, a student and an LLM that cost nothing."""
 
 import hashlib
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -85,6 +86,10 @@ class ToyStudent:
         p = 1 / (1 + np.exp(-(warm + noise) / 4))
         return np.stack([p, 1 - p], axis=1)
 
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        sure = np.random.default_rng(seed).uniform(0, 1, (m, 1, 1))
+        return sure * self.predict(texts) + (1 - sure) / 2
+
     def embed(self, texts: Columns) -> Floats:
         return ToyEncoder().embed(texts)
 
@@ -102,6 +107,16 @@ def toy_answer(request: ChatRequest) -> Scripted:
     if shown:
         return "Selected: " + ", ".join(reversed(shown[-8:]))
     return "\n".join(f"{i + 1}. the old market was {word} and full of people" for i, word in enumerate(_WARM[:5]))
+
+
+def toy_neighbours(request: ChatRequest) -> Scripted:
+    """Reads a label by the words that a text shares with the demonstrations before it."""
+    said = [message.content for message in request.messages]
+    asked, share = set(said[-1].split()), dict.fromkeys(request.read, 0.01)
+    for shown, answer in itertools.pairwise(said[:-1]):
+        if answer in share:
+            share[answer] += len(asked & set(shown.split()) & {*_WARM, *_WET}) ** 2
+    return {word: 0.9 * value / sum(share.values()) for word, value in share.items()}
 
 
 def frozen(array: np.ndarray) -> np.ndarray:

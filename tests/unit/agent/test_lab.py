@@ -8,7 +8,7 @@ import pytest
 
 from agent.annotate import Gold, Human, Llm
 from agent.domain import Annotation, Batch, ClassAnswer, Cost, LabelCard, Pick, Round
-from agent.errors import BadInput
+from agent.errors import BadInput, Unanswered
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.generate import Generate
 from agent.journal import MemoryJournal
@@ -61,7 +61,8 @@ def test_a_resumed_run_pays_nothing_again_that_a_recorded_step_has_paid() -> Non
 def test_a_failure_costs_nothing_and_may_be_paid_later() -> None:
     replies = iter([ChatFailure(kind="server", message="no"), ChatReply(text="a", cost=Cost(calls=1))])
     meter = Metered(ScriptedChat(lambda _: next(replies)))
-    meter.complete([request("a")])
+    with pytest.raises(Unanswered, match="1 of 1 questions to the LLM got no answer, the first: no"):
+        meter.complete([request("a")])
     assert meter.take() == (Cost(), ())
     meter.complete([request("a")])
     assert meter.take()[0].calls == 1

@@ -81,7 +81,7 @@ def test_a_short_list_is_asked_once_more_without_its_picks() -> None:
     assert wanted(chat.requests[1]) == 2
     assert [p.shown for p in batch.picks] == [1, 4, 0, 1]
     assert [p.listed for p in batch.picks] == [15, 15, 13, 13]
-    notes = {"lists": 1, "asked_again": 1, "refused": 0, "failed": 0, "unknown": 1, "repeated": 1}
+    notes = {"lists": 1, "asked_again": 1, "refused": 0, "failed": 0, "unknown": 1, "repeated": 1, "miscounted": 1}
     assert batch.notes == {**notes, "chosen": 4, "filled": 0}
 
 

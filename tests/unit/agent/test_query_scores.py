@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agent.query.baseline import First, Random
 from agent.query.choose import highest
 from agent.query.disagreement import Disagreement, jensen_shannon
-from agent.query.diversity import farthest_first, nearest_to_centres
+from agent.query.diversity import cluster, farthest_first, nearest_rows
 from agent.query.uncertainty import entropy, least_confidence, margin
 from tests.support.questions import question
 
@@ -84,12 +84,14 @@ def test_every_cluster_gives_its_central_text() -> None:
     centres = np.asarray([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     offsets = np.asarray([[0.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
     x = np.concatenate([c + offsets for c in centres])
-    assert sorted(nearest_to_centres(x, 3, 3, seed=0)) == [0, 5, 10]
+    labels, found = cluster(x, 3, 3, seed=0)
+    assert sorted(nearest_rows(x, found, 3)) == [0, 5, 10]
+    np.testing.assert_allclose(x[[0, 5, 10]], found[labels[[0, 5, 10]]], atol=1e-12)
 
 
 def test_equal_texts_do_not_stop_the_clusters() -> None:
     x = np.repeat(np.eye(2), 5, axis=0)
-    picked = nearest_to_centres(x, 6, 2, seed=0)
+    picked = nearest_rows(x, cluster(x, 6, 2, seed=0)[1], 6)
     assert len(set(picked.tolist())) == 6
     assert {0, 5} <= set(picked.tolist())
 

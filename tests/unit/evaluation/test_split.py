@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from agent.errors import BadInput
 from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.datasets import Row
+from evaluation.sources import Side
 from evaluation.split import deduplicate, fold, guard, part_of, split
 
 WORDS = ["a", "quiet", "film", "about", "one", "long", "winter", "that", "nobody", "forgets"]
@@ -14,6 +15,14 @@ WORDS = ["a", "quiet", "film", "about", "one", "long", "winter", "that", "nobody
 
 def row(number: int, text: str, label: str = "fresh", group: str = "") -> Row:
     return Row(id=f"r{number}", text=text, label=label, group=group)
+
+
+def pair(number: int, text: str, text_b: str, label: str = "fresh") -> Row:
+    return Row(id=f"p{number}", text=text, text_b=text_b, label=label)
+
+
+def sided(rows: Sequence[Row], side: Side) -> list[Row]:
+    return [each.model_copy(update={"id": f"{side}-{each.id}", "side": side}) for each in rows]
 
 
 def many(films: int, each: int) -> list[Row]:
@@ -32,7 +41,7 @@ def texts(rows: Sequence[Row]) -> set[str]:
 def test_copies_apart_from_case_punctuation_and_space_go_and_the_first_stays():
     kept, report = deduplicate([row(1, "A  fine film!"), row(2, '"a fine FILM"'), row(3, "A dull film.")])
     assert [each.id for each in kept] == ["r1", "r3"]
-    assert (report.source, report.exact, report.near, report.contradictory) == (3, 1, 0, 0)
+    assert (report.exact, report.near, report.contradictory) == (1, 0, 0)
 
 
 def test_near_copies_go_from_the_threshold_on():
@@ -83,13 +92,13 @@ def test_the_guard_takes_planted_leaks_out_of_the_pool_and_counts_them():
     ]
     kept, leaks = guard(pool, test)
     assert [each.id for each in kept] == ["r5"]
-    assert leaks == {"leaked_group": 1, "leaked_text": 2}
+    assert (leaks.leaked_group, leaks.leaked_text) == (1, 2)
 
 
 def test_rows_without_a_group_are_not_one_group():
     kept, leaks = guard([row(1, "this one")], [row(2, "another text")])
     assert len(kept) == 1
-    assert leaks["leaked_group"] == 0
+    assert leaks.leaked_group == 0
 
 
 @given(st.integers(0, 2**31 - 1))
@@ -112,7 +121,7 @@ def test_the_same_seed_gives_the_same_split_and_another_one_another():
 
 
 def test_sizes_that_the_data_cannot_give_are_refused():
-    with pytest.raises(BadInput, match=r"30 rows after cleaning.*pool of 40"):
+    with pytest.raises(BadInput, match=r"20 rows for a pool of 40 and 10 for a test part of 10 after cleaning"):
         split(ROTTEN_TOMATOES, many(films=6, each=5), pool=40, test=10)
 
 
@@ -125,3 +134,69 @@ def test_development_and_release_share_no_film_and_cover_all():
         assert made.report.source == len(rows)
         assert {part_of(each) for each in (*made.pool, *made.test)} == {made.report.part}
     assert sum(made.report.other_part for made in parts) == len(rows)
+
+
+def test_a_pair_is_a_copy_only_where_both_its_texts_are():
+    rows = [
+        pair(1, "A cat sat.", "An animal sat."),
+        pair(2, "a cat sat", "an ANIMAL sat"),
+        pair(3, "A cat sat.", "Nobody ever sat there."),
+        pair(4, "An animal sat.", "A cat sat."),
+    ]
+    kept, found = deduplicate(rows)
+    assert [each.id for each in kept] == ["p1", "p3", "p4"]
+    assert (found.exact, found.near) == (1, 0)
+    assert [each.id for each in guard(rows[2:], rows[:1])[0]] == ["p3", "p4"]
+
+
+def test_where_near_copies_do_not_count_a_comma_and_the_order_of_words_do():
+    rows = [row(1, "John saw Mary."), row(2, "Mary saw John.", "rotten")]
+    rows += [row(3, "John saw, Mary."), row(4, "john  saw mary.")]
+    kept, found = deduplicate(rows, None)
+    assert [each.id for each in kept] == ["r1", "r2", "r3"]
+    assert (found.exact, found.near, found.contradictory) == (1, 0, 0)
+    assert len(guard(rows, [row(9, "JOHN saw Mary.")], None)[0]) == 2
+
+
+def test_official_parts_stay_apart_and_the_pool_is_cleaned_of_what_is_in_the_test_part():
+    train = sided(many(films=6, each=5), "train")
+    test = sided([row(i, f"delta{i} epsilon{i} zeta{i}") for i in range(8)], "test")
+    test += sided([row(90, "delta0 EPSILON0 zeta0"), row(91, "so so"), row(92, "So so", "rotten")], "test")
+    train += sided([row(80, "Delta1, epsilon1 zeta1"), row(81, "delta2 epsilon2 zeta2", "rotten")], "train")
+    train += sided([row(82, train[0].text.upper())], "train")
+    done = split(ROTTEN_TOMATOES, [*train, *test], pool=None, test=None)
+    report = done.report
+    assert report.official
+    assert (report.source, report.pool, report.test) == (len(train) + len(test), 30, 8)
+    assert (report.exact, report.test_exact, report.test_contradictory, report.leaked_text) == (1, 1, 2, 2)
+    assert {each.side for each in done.pool} == {"train"}
+    assert {each.side for each in done.test} == {"test"}
+    assert not texts(done.pool) & texts(done.test)
+
+
+def test_near_copies_stay_in_an_official_test_part_and_go_from_the_pool():
+    near = [row(i, " ".join([*WORDS[:9], f"end{i}"])) for i in range(3)]
+    done = split(ROTTEN_TOMATOES, [*sided(near, "test"), *sided(many(2, 5), "train")], pool=None, test=None)
+    assert (done.report.test, done.report.pool, done.report.near) == (3, 10, 0)
+    done = split(ROTTEN_TOMATOES, [*sided(near, "train"), *sided(many(2, 5), "test")], pool=None, test=None)
+    assert (done.report.test, done.report.pool, done.report.near) == (10, 1, 2)
+
+
+def test_the_rows_that_an_official_pool_is_drawn_from_depend_on_no_seed_and_no_size_of_the_test_part():
+    rows = [*sided(many(films=5, each=4), "train"), *sided(many(films=3, each=4)[:10], "test")]
+    pools = [
+        {each.id for each in split(ROTTEN_TOMATOES, rows, pool=None, test=size, seed=seed).pool}
+        for size, seed in ((None, 0), (2, 1), (5, 7))
+    ]
+    assert pools[0] == pools[1] == pools[2]
+    assert len(pools[0]) == 8
+    assert split(ROTTEN_TOMATOES, rows, pool=5, test=5, seed=1) == split(ROTTEN_TOMATOES, rows, pool=5, test=5, seed=1)
+    first, second = (split(ROTTEN_TOMATOES, rows, pool=5, test=5, seed=seed) for seed in (1, 2))
+    assert first.pool != second.pool
+
+
+def test_without_sizes_a_fifth_is_for_the_test_part_and_labels_that_the_pool_lacks_are_named():
+    rows = [each.model_copy(update={"label": "fresh"}) for each in many(films=20, each=2)]
+    done = split(ROTTEN_TOMATOES, rows, pool=None, test=None)
+    assert (done.report.pool, done.report.test, done.report.official) == (32, 8, False)
+    assert done.report.absent == ("rotten",)

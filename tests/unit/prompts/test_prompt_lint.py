@@ -3,7 +3,7 @@
 import pytest
 
 from prompts.lint import CHECKS, lint
-from prompts.template import Prompt, catalogue
+from prompts.template import Prompt, catalogue, load
 
 GOOD = """--- instructions ---
 Label one {{ item | line }}. Reply with exactly one word and with no other text.
@@ -61,3 +61,19 @@ def test_the_slides_own_fluffy_sentence_is_found() -> None:
     slide = "Label one text; the description should be fairly short, a few sentences only, and not too much more."
     (finding,) = [each for each in lint(prompt(GOOD.replace("Label one", slide))) if each.check == "no-fluff"]
     assert finding.message == "imprecise: a few, fairly, not too much, short"
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "check"),
+    [
+        ("select/choose", "Choose exactly {{ wanted }} of the instances.", "Choose the instances.", "length-specific"),
+        ("generate/one", "of 8 to 30 words", "of adequate size", "no-fluff"),
+    ],
+)
+def test_a_quantity_elsewhere_does_not_stand_in_for_that_of_the_task(
+    name: str, before: str, after: str, check: str
+) -> None:
+    each = load(name)
+    assert before in each.body
+    found = lint(each.model_copy(update={"body": each.body.replace(before, after)}))
+    assert check in [finding.check for finding in found]

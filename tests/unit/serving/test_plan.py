@@ -7,10 +7,10 @@ import pytest
 
 from agent.annotate import Llm
 from agent.exchange import ChatReply, ChatRequest, Cost
-from agent.query import First, LlmChoose, Random
+from agent.query import Bald, First, LlmChoose, Random
 from agent.recipe import Recipe, Step
 from agent.stopping import Rounds
-from agent.students import TfidfSvm
+from agent.students import FrozenLinear, TfidfSvm
 from prompts.messages import Message
 from serving.database import open_database
 from serving.llm.ledger import Claim, Ledger
@@ -100,8 +100,9 @@ def test_a_large_pool_is_rehearsed_in_part(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_caps_that_the_run_may_reach_are_named() -> None:
-    job = toy_job("agent", people="file")
-    plan = forecast(job, toy_table(48), None, ASSUMED, Caps(requests=5, human_labels=8, tokens=10**9))
+    caps = Caps(requests=5, human_labels=8, tokens=10**9)
+    job = toy_job("agent", people="file").model_copy(update={"caps": caps})
+    plan = forecast(job, toy_table(48), None, ASSUMED)
     assert [line.split(":")[0] for line in plan.exceeds] == ["requests"]
     assert "capped at 5" in plan.exceeds[0]
 
@@ -118,6 +119,17 @@ def test_the_pretended_llm_speaks_to_every_kind_of_parser(prompt: str) -> None:
     job = job.model_copy(update={"arms": (job.arms[0].model_copy(update={"recipe": recipe}),)})
     (round_,) = rehearsed(job, toy_table(48), job.main, PretendedLlm("willing", job.task))
     assert (round_.picked, round_.filled) == (6, 0)
+
+
+def test_a_strategy_that_asks_a_committee_can_be_rehearsed() -> None:
+    steps = (Step(query=Random(), size=4), Step(query=Bald(members=3), size=4))
+    recipe = Recipe(name="committee", steps=steps, stop=Rounds(most=2), learner=FrozenLinear())
+    job = toy_job("random", people="file")
+    job = job.model_copy(update={"arms": (job.arms[0].model_copy(update={"recipe": recipe}),)})
+    assert [each.picked for each in rehearsed(job, toy_table(48), job.main, PretendedLlm("willing", job.task))] == [
+        4,
+        4,
+    ]
 
 
 def test_a_rehearsal_is_the_same_each_time() -> None:

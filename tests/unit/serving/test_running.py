@@ -4,10 +4,12 @@ import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.errors import BadInput, StoreError, Waiting
 from agent.generate import Generate
+from agent.protocols import Bench
 from agent.recipe import WeightsUsed
 from agent.recipes import RECIPES
 from agent.students import FrozenLinear
@@ -25,8 +27,9 @@ from serving.runs.wiring import open_store
 from serving.runs.wishes import COMPARED, LEARNERS, Wish, asks_llm, check, plan
 from serving.runs.worker import Worker
 from serving.settings import Settings
+from tests.support import toy_runs
 from tests.support.questions import TASK, texts
-from tests.support.toy_jobs import toy_job, toy_table, toy_worker
+from tests.support.toy_jobs import LINEAR, toy_job, toy_table, toy_worker
 
 HONOURS = Honours(
     label_logprobs=True,
@@ -73,7 +76,7 @@ def paired(n: int) -> Table:
 REFUSED = {
     "budget": ({"budget": 41}, "the budget of 41 labels is larger than the pool of 40 texts; ask for less"),
     "recipe": ({"recipe": "magic"}, "there is no recipe 'magic'; known: agent, random"),
-    "student": ({"students": ("gpt",)}, "there is no student 'gpt'; known: bert, svm"),
+    "student": ({"students": ("gpt",)}, "there is no student 'gpt'; known: bert, setfit, linear, svm"),
     "compare without test": ({"compare": True, "simulate": True}, "a comparison needs gold labels"),
     "compare without people": ({"compare": True, "test": toy_table(9, seed=9)}, "a comparison needs gold labels"),
     "one class": ({"table": one_class(), "simulate": True}, "every text in one.csv is labelled 'sunny'; give texts of"),
@@ -81,7 +84,10 @@ REFUSED = {
     "no gold": ({"table": toy_table(40, gold=False), "simulate": True}, "40 of 40 texts in toy.csv have no label"),
     "pairs": ({"table": paired(40)}, "the recipe 'agent' writes single texts, and toy.csv holds pairs; take a recipe"),
     "shared texts": ({"test": part_of(toy_table(40), 9)}, "9 of 9 texts in part.csv stand in toy.csv too, the first"),
-    "no test gold": ({"test": toy_table(5, gold=False)}, "5 of 5 texts in toy.csv have no label; fill the test file"),
+    "no test gold": (
+        {"test": toy_table(5, gold=False)},
+        "5 of 5 texts in toy.csv have no label; fill the label column of the test",
+    ),
     "no reads": ({"reads": 0}, "the LLM is to label 0 texts, too few for 8 labels of people; give --reads 3 or more"),
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
     "no reads for machine-only": ({"recipe": "machine-only", "reads": 0}, "give --reads 1 or more"),
@@ -168,8 +174,8 @@ def test_a_recorded_run_is_recalled_by_its_id_or_folder(setting: Setting, tmp_pa
     job, store = toy_job("random"), open_store(setting.settings)
     store.begin(job.id, job.model_dump_json(), str(tmp_path / "results"))
     for name in (job.id, str(tmp_path / "results"), f"somewhere/{job.id}/"):
-        found, _, folder = recall(name, setting)
-        assert (found, folder) == (job, tmp_path / "results")
+        found = recall(name, setting)
+        assert (found.job, found.folder) == (job, tmp_path / "results")
     with pytest.raises(StoreError, match=f"there is no run 'nothing'; known: {job.id}"):
         recall("nothing", setting)
 
@@ -192,7 +198,8 @@ def test_a_run_goes_on_with_the_weights_it_began_with() -> None:
 
 def work(tmp_path: Path, worker: Worker) -> Work:
     store = Store(worker.journal("")._engine)
-    return Work(worker, store, tmp_path / "out")
+    assert worker.screen is not None
+    return Work(worker, store, tmp_path / "out", worker.screen, tmp_path / "second.log")
 
 
 def test_a_finished_run_is_marked_done_and_leaves_everything(tmp_path: Path) -> None:
@@ -238,6 +245,18 @@ def test_a_failed_run_is_marked_with_its_reason_and_leaves_nothing(tmp_path: Pat
     assert stored.state == "failed"
     assert "no gold label" in stored.why
     assert not (tmp_path / "out").exists()
+
+
+def test_the_linear_student_of_a_run_opens_again(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("random", learners=(LINEAR,)), tmp_path)
+    done = work(tmp_path, worker)
+    execute(done)
+    assert done.store.get(worker.job.id).state == "done"
+    folders = [tmp_path / "out" / "student", *(card.parent for card in (tmp_path / "students").rglob("student.json"))]
+    found, *fitted = (FrozenLinear().load(f, TASK, Bench(TASK, embed=toy_runs.ENCODER)) for f in folders)
+    columns, _ = texts(30, seed=9)
+    assert any(np.array_equal(found.predict(columns), each.predict(columns)) for each in fitted)
+    assert found.samples(columns, 3).shape == (3, 30, 2)
 
 
 def test_every_student_of_the_command_line_has_its_own_name() -> None:

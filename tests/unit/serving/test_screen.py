@@ -5,8 +5,11 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from agent.students import Bert
 from serving.runs.screen import Screen, ToldScreen, forecast
 from tests.support.toy_jobs import LINEAR, SVM, toy_job
+
+BERT = Bert()
 
 
 class Clock:
@@ -120,3 +123,17 @@ def test_events_say_how_far_it_is_now_and_then_and_every_finished_cell() -> None
     screen.finished(second, 10.0, "random, second")
     assert [data["done"] for _, data in told] == [1, 2]
     assert str(told[0][1]["said"]).startswith("[1/2] random, first · 10 s")
+
+
+def test_the_time_that_the_cell_under_way_has_had_is_taken_off() -> None:
+    job = toy_job("random", seeds=(0, 1), learners=(BERT,), reads=400)
+    each = forecast(job)["random/0/0"]
+    clock = [0.0]
+    screen = Screen(job, Console(file=StringIO()), lambda: clock[0])
+    assert screen.seconds_left() == pytest.approx(2 * each)
+    clock[0] = each / 2
+    assert screen.seconds_left() == pytest.approx(1.5 * each)
+    clock[0] = 5 * each
+    assert screen.seconds_left() == pytest.approx(1.1 * each), "it takes longer than assumed: some of it is left"
+    screen.finished(job.cells()[0], 5 * each, "slow")
+    assert screen.seconds_left() == pytest.approx(5 * each)

@@ -250,3 +250,20 @@ def test_of_how_far_a_run_is_only_the_latest_is_kept(store: Store) -> None:
     assert store.told("films-1") == {"share": 0.3}
     with pytest.raises(LostLease):
         store.tell("films-1", "progress", {"share": 0.4}, fence - 1)
+
+
+def test_who_cancels_a_run_shuts_its_process_out(store: Store) -> None:
+    fence = store.claim("films-1", "me", 60)
+    assert fence is not None
+    assert store.move("films-1", ("queued", "running"), "cancelled", "by request")
+    with pytest.raises(LostLease):
+        store.mark("films-1", "running", fence=fence)
+    with pytest.raises(LostLease):
+        store.journal("films-1", "a/", fence).step("0/round", Round, lambda: ROUND)
+    assert store.get("films-1").state == "cancelled"
+
+
+def test_a_run_that_is_over_meanwhile_is_not_cancelled(store: Store) -> None:
+    store.mark("films-1", "done", "budget: spent")
+    assert not store.move("films-1", ("queued", "running", "waiting"), "cancelled")
+    assert store.get("films-1").state == "done"

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.errors import EngineError
+from agent.errors import Unanswered
 from agent.exchange import ChatFailure, ChatRequest
 from agent.scripted import Scripted
 from evaluation.records import Point
 from serving.runs.tables import Table
-from serving.runs.worker import scored, shuffled
+from serving.runs.worker import Checkpoints, scored, shuffled
 from tests.support.questions import TASK
 from tests.support.toy_jobs import LINEAR, SVM, said, toy_job, toy_table, toy_worker
 from tests.support.toy_runs import Remembering, answer
@@ -35,9 +35,8 @@ def test_every_cell_is_measured_on_the_test_set_at_equal_human_labels(tmp_path: 
     assert sum(line.startswith("[") for line in lines) == len(records)
     assert "texts chosen by kmeans then llm:toy" in lines[0], "the first batch is shown before anything else"
     assert lines[1].startswith("    ")
-    assert sum("texts chosen" in line for line in lines) == len(job.spec(job.main).recipe.steps), (
-        "of the main cell only"
-    )
+    told = sum("texts chosen" in line or "texts written" in line for line in lines)
+    assert told == len(job.spec(job.main).recipe.steps), "of the main cell only"
     kept = sorted(path.name for path in worker.students.iterdir())
     assert kept == ["agent-0-0"], "the others are not needed once their cell is recorded"
 
@@ -109,7 +108,7 @@ def test_an_llm_that_fails_stops_the_job(tmp_path: Path) -> None:
     def broken(request: ChatRequest) -> Scripted:
         return ChatFailure(kind="server", message="no luck") if request.read else answer(request)
 
-    with pytest.raises(EngineError, match="label reads failed"):
+    with pytest.raises(Unanswered, match="questions to the LLM got no answer, the first: no luck"):
         toy_worker(toy_job("machine-only"), tmp_path, Remembering(broken)).run()
 
 
@@ -153,3 +152,33 @@ def test_texts_without_gold_are_left_out_and_those_without_an_answer_are_not_rig
     fewer = scored(part, TASK.names, p, Point(human_labels=0), asked)
     assert fewer.accuracy == pytest.approx(0.5)
     assert fewer.predictions == (0, 0, -1, -1)
+
+
+def test_a_curve_has_a_point_where_a_checkpoint_is_reached_or_passed() -> None:
+    wanted = Checkpoints([16, 8, 20])
+    assert [wanted.reached(n) for n in (4, 8, 12, 24, 32)] == [False, True, False, True, False]
+    assert all(Checkpoints(()).reached(n) for n in (0, 1))
+
+
+def test_checkpoints_leave_out_the_rounds_between_and_never_the_end(tmp_path: Path) -> None:
+    job = toy_job("random", "machine-only").model_copy(update={"points": (4,)})
+    by_arm = {record.arm: record for record in toy_worker(job, tmp_path).run()}
+    assert [p.human_labels for p in by_arm["random"].curve] == [4, 8]
+    assert [p.human_labels for p in by_arm["machine-only"].curve] == [0]
+    late = job.model_copy(update={"points": (8,)})
+    (tmp_path / "late").mkdir()
+    record = toy_worker(late, tmp_path / "late").run()[0]
+    assert [p.human_labels for p in record.curve] == [8]
+
+
+def test_another_training_has_the_same_order_and_its_own_random_numbers(tmp_path: Path) -> None:
+    job = toy_job("random").model_copy(update={"trainings": (0, 1)})
+    first, second = job.cells()
+    assert (first.key(), second.key()) == ("random/0/0", "random/0/0.1")
+    a, b = job.spec(first), job.spec(second)
+    assert a.training_rng().random() != b.training_rng().random()
+    worker = toy_worker(job, tmp_path)
+    one, two = worker.outcome(first), worker.outcome(second)
+    assert list(one.pool.columns.ids) == list(two.pool.columns.ids)
+    assert one.batches[0] == two.batches[0]
+    assert [(r.seed, r.training) for r in worker.run()] == [(0, 0), (0, 1)]

@@ -1,0 +1,220 @@
+"""What a study set out to show: contrasts that were named before it ran, and what came of them.
+
+The record of a study is one `Comparison` a data set; its seeds are the shuffles. Where several trainings were made on
+one shuffle, their mean is the shuffle's value: trainings are not independent shuffles.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from agent.errors import BadInput
+from evaluation.axes import WORDS, Axis, spent
+from evaluation.compare import holm
+from evaluation.curves import Measure, area, at, grid
+from evaluation.records import Cell, Comparison
+from evaluation.shuffles import Effect, effect
+from prompts.messages import Frozen
+
+MOST = 8
+"""Contrasts that a study may name. Everything else in it is descriptive."""
+ALPHA = 0.05
+
+Verdict = Literal["gain", "loss", "none", "unknown"]
+
+
+class At(Frozen):
+    """The metric at an amount spent: at the budget of human labels, unless another is named."""
+
+    kind: Literal["at"] = "at"
+    metric: Measure = "accuracy"
+    axis: Axis = "labels"
+    amount: float | None = None
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.axis != "labels" and self.amount is None:
+            raise ValueError(f"a budget counts human labels: name the amount of {WORDS[self.axis]}")
+        return self
+
+
+class Area(Frozen):
+    """Mean height of the learning curve from `low` to `high`.
+
+    Where they are not named: from the first amount at which every cell of both arms has a point, to the budget of human
+    labels or, over another axis, to the most that any of these cells spent; a curve that ended before stays level.
+    """
+
+    kind: Literal["area"] = "area"
+    metric: Measure = "accuracy"
+    axis: Axis = "labels"
+    low: float | None = None
+    high: float | None = None
+
+
+MeasureSpec = Annotated[At | Area, Field(discriminator="kind")]
+
+
+class Contrast(Frozen):
+    """Arm a minus arm b, with one student and by one measure. Written into the study file before the study runs."""
+
+    a: str
+    b: str
+    student: str
+    """Empty for the LLM's own labels."""
+    measure: MeasureSpec = At()
+    b_student: str | None = None
+    """The student of b, where it is another one (empty for the LLM's own labels)."""
+
+    @property
+    def others(self) -> str:
+        """The student of b."""
+        return self.student if self.b_student is None else self.b_student
+
+    @model_validator(mode="after")
+    def _differs(self) -> Self:
+        if (self.a, self.student) == (self.b, self.others):
+            raise ValueError(f"{self.a!r} with {self.student!r} is contrasted with itself")
+        return self
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one contrast."""
+
+    contrast: Contrast
+    overall: Effect
+    """Over all sets, each counting once; with one set that set's own."""
+    by_set: tuple[tuple[str, Effect], ...]
+    """Descriptive where there are several sets: only the overall effect was named in advance."""
+    p: float
+    """Of the overall effect, corrected for the number of named contrasts (Holm); nan where undefined."""
+    unpaired: int
+    """Shuffles, over all sets, that only one of the two arms has; they are left out."""
+
+    @property
+    def verdict(self) -> Verdict:
+        if math.isnan(self.p):
+            return "unknown"
+        if self.p >= ALPHA:
+            return "none"
+        return "gain" if self.overall.mean > 0 else "loss"
+
+
+def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[Result, ...]:
+    """Every named contrast with its effect, and p-values corrected together.
+
+    Raises:
+        BadInput: more than eight contrasts, two that are equal, no data set, or an arm or student that a set lacks.
+    """
+    check(sets, contrasts)
+    found: list[tuple[Contrast, Effect, list[tuple[str, Effect]], int]] = []
+    for contrast in contrasts:
+        pairs = [paired_values(each, contrast) for each in sets]
+        groups = [[x - y for x, y in zip(pair.a, pair.b, strict=True)] for pair in pairs]
+        overall = effect(groups)
+        each_alone = [effect([group]) for group in groups] if len(groups) > 1 else [overall]
+        alone = [(each.task, found_there) for each, found_there in zip(sets, each_alone, strict=True)]
+        found.append((contrast, overall, alone, sum(pair.unpaired for pair in pairs)))
+    corrected = holm([overall.p for _, overall, _, _ in found])
+    return tuple(
+        Result(contrast, overall, tuple(alone), p, unpaired)
+        for (contrast, overall, alone, unpaired), p in zip(found, corrected, strict=True)
+    )
+
+
+def mean(sets: Sequence[Comparison], arm: str, student: str, measure: MeasureSpec) -> Effect:
+    """The arm's own mean over shuffles and sets, descriptive; every arm with that student shares the ends of an area.
+
+    An arm that no shuffle changes has no interval.
+    """
+    groups = [
+        list(values(each.of(arm, student), measure, each.budget, beside=_with(each, student)).values()) for each in sets
+    ]
+    return effect(groups, test=False)
+
+
+def curve(
+    comparison: Comparison, arm: str, student: str, axis: Axis = "labels", metric: Measure = "accuracy"
+) -> tuple[tuple[float, Effect], ...]:
+    """The arm's mean learning curve as (amount, mean over shuffles), from where every shuffle has a point.
+
+    Over labels it ends at the budget. The intervals are for each amount alone, not for the curve as a whole.
+    """
+    cells = comparison.of(arm, student)
+    amounts = grid(cells, comparison.budget if axis == "labels" else math.inf, axis)
+    return tuple((x, mean([comparison], arm, student, At(metric=metric, axis=axis, amount=x))) for x in amounts)
+
+
+def check(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> None:
+    """Whether these contrasts can be drawn on these sets; to be asked before a study runs.
+
+    Raises:
+        BadInput: as in `results`.
+    """
+    if len(contrasts) > MOST:
+        raise BadInput(f"{len(contrasts)} contrasts are named", f"name at most {MOST}; the rest is descriptive anyway")
+    if twice := [each for i, each in enumerate(contrasts) if each in contrasts[:i]]:
+        raise BadInput(f"the contrast of {twice[0].a!r} and {twice[0].b!r} is named twice", "name it once")
+    if not sets:
+        raise BadInput("there is no data set to draw contrasts on", "run the study first")
+    for each in sets:
+        for contrast in contrasts:
+            for arm, student in ((contrast.a, contrast.student), (contrast.b, contrast.others)):
+                if not each.of(arm, student):
+                    known = sorted({f"{cell.arm} ({cell.student or 'no student'})" for cell in each.cells})
+                    what = f"{each.task!r} has no cell of arm {arm!r} with student {student!r}"
+                    raise BadInput(what, f"it has {', '.join(known) or 'none'}")
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Values of two arms on the same shuffles."""
+
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+    unpaired: int
+
+
+def paired_values(comparison: Comparison, contrast: Contrast) -> Pairs:
+    """By shuffle, of those that both arms have; an arm that no shuffle changes goes with every one."""
+    left, right = comparison.of(contrast.a, contrast.student), comparison.of(contrast.b, contrast.others)
+    a = values(left, contrast.measure, comparison.budget, beside=right)
+    b = values(right, contrast.measure, comparison.budget, beside=left)
+    if comparison.arm(contrast.a).fixed and not comparison.arm(contrast.b).fixed:
+        a = dict.fromkeys(b, next(iter(a.values())))
+    elif comparison.arm(contrast.b).fixed and not comparison.arm(contrast.a).fixed:
+        b = dict.fromkeys(a, next(iter(b.values())))
+    both = [shuffle for shuffle in a if shuffle in b]
+    return Pairs(tuple(a[s] for s in both), tuple(b[s] for s in both), len(set(a) ^ set(b)))
+
+
+def values(
+    cells: Sequence[Cell], measure: MeasureSpec, budget: int, *, beside: Sequence[Cell] = ()
+) -> dict[int, float]:
+    """The measure of each cell, by shuffle; nan where it is undefined.
+
+    Args:
+        beside: cells of the other arm, which share the ends of an area.
+    """
+    if isinstance(measure, At):
+        amount = budget if measure.amount is None else measure.amount
+        points = {cell.seed: at(cell, amount, measure.axis) for cell in cells}
+        return {shuffle: math.nan if p is None else getattr(p, measure.metric) for shuffle, p in points.items()}
+    low, high = ends((*cells, *beside), measure, budget)
+    return {cell.seed: area(cell, low, high, measure.metric, measure.axis) for cell in cells}
+
+
+def _with(comparison: Comparison, student: str) -> list[Cell]:
+    return [cell for cell in comparison.cells if cell.student == student]
+
+
+def ends(cells: Sequence[Cell], measure: Area, budget: int) -> tuple[float, float]:
+    """Where an area begins and ends."""
+    amounts = [[spent(cell, point, measure.axis) for point in cell.curve] for cell in cells]
+    low = max(min(each) for each in amounts) if measure.low is None else measure.low
+    last = budget if measure.axis == "labels" else max(max(each) for each in amounts)
+    return low, last if measure.high is None else measure.high

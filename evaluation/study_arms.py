@@ -1,0 +1,141 @@
+"""The arms of a study: a ready recipe by its name, a classic loop in a line, or a recipe given step by step."""
+
+from typing import Any, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from agent.annotate import Human
+from agent.clean import CleanerSpec, Confidence
+from agent.query import Random, Strategy
+from agent.recipe import Recipe, Step
+from agent.recipes import RECIPES
+from agent.stopping import Budget, Rounds, StoppingSpec
+from agent.students import LearnerSpec
+from evaluation.records import Arm, Role
+from prompts.messages import Frozen
+
+NAME = r"^[\w][\w .+-]{0,39}$"
+RESERVED = ("full", "zero-shot")
+"""Names of rows that no arm makes: a student trained on every gold label, and the LLM itself."""
+
+_ROLES: dict[str, Role] = {"agent": "agent", "random-and-machine": "control", "machine-only": "machine"}
+_FORMS: dict[str, frozenset[str]] = {
+    "recipe": frozenset({"recipe", "reads"}),
+    "strategy": frozenset({"strategy", "first", "seed_batch", "batch"}),
+    "steps": frozenset({"steps", "stop", "scout", "clean"}),
+}
+"""The three ways to give an arm, by the key that marks each, and the keys that belong to it alone."""
+
+
+class StudyArm(Frozen):
+    """One arm, given in exactly one of three forms."""
+
+    name: str = Field(default="", pattern=NAME)
+    title: str = ""
+    role: Role | None = None
+    """Left out: that of the ready recipe, else `classic` without and `ablation` with an LLM."""
+    note: str = ""
+    budget: int | None = Field(default=None, ge=0)
+    """People's labels, where fewer than the study's."""
+
+    recipe: str = ""
+    """A ready recipe."""
+    reads: int | None = Field(default=None, ge=0)
+    """Texts that the LLM labels in it, where other than the study's."""
+
+    strategy: Strategy | None = None
+    """A classic loop: the strategy of every round but the first; people label everything."""
+    first: Strategy = Field(default=Random(), discriminator="kind")
+    """The strategy of the seed batch. Left out, all classic arms of one shuffle have the same seed batch."""
+    seed_batch: int = Field(default=8, ge=1)
+    batch: int = Field(default=8, ge=1)
+
+    steps: tuple[Step, ...] = ()
+    """A recipe given in full; the last step repeats until `stop` says so."""
+    stop: StoppingSpec | None = Field(default=None, discriminator="kind")
+    """Left out: each step is done once."""
+    scout: LearnerSpec | None = Field(default=None, discriminator="kind")
+    clean: CleanerSpec = Field(default=Confidence(), discriminator="kind")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """An arm without a name is called after its recipe or strategy."""
+        if not isinstance(given, dict) or "name" in given:
+            return given
+        strategy = given.get("strategy")
+        kind = strategy.get("kind") if isinstance(strategy, dict) else getattr(strategy, "kind", None)
+        name = given.get("recipe") or kind
+        return {**given, "name": name} if isinstance(name, str) else given
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        given = self.model_fields_set
+        forms = [form for form in _FORMS if form in given]
+        if len(forms) != 1:
+            found = " and ".join(forms) or "none of them"
+            raise ValueError(f"an arm has one of recipe, strategy and steps; found {found}")
+        stray = sorted(given & frozenset().union(*(keys for form, keys in _FORMS.items() if form != forms[0])))
+        if stray:
+            raise ValueError(f"{stray[0]!r} does not go with {forms[0]!r}")
+        if not self.name:
+            raise ValueError("an arm that is given step by step needs a name")
+        if self.name in RESERVED:
+            raise ValueError(f"an arm cannot be called {self.name!r}")
+        self._check_recipe(forms[0])
+        return self
+
+    def _check_recipe(self, form: str) -> None:
+        if form == "recipe" and self.recipe not in RECIPES:
+            raise ValueError(f"there is no recipe {self.recipe!r}; known: {', '.join(RECIPES)}")
+        if form == "steps" and not self.steps:
+            raise ValueError("a recipe needs a step")
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only what was given: the keys of the other forms do not belong to this one."""
+        return {key: value for key, value in plain(self).items() if key in self.model_fields_set}
+
+    def built(self, learner: LearnerSpec, budget: int, reads: int) -> Recipe:
+        """The recipe for one student, with the study's budget and reads where the arm has none of its own."""
+        own = self.spends(budget)
+        if self.recipe:
+            made = RECIPES[self.recipe](own, learner, reads if self.reads is None else self.reads)
+            return made.model_copy(update={"name": self.name})
+        if self.strategy is not None:
+            steps = (Step(query=self.first, size=self.seed_batch), Step(query=self.strategy, size=self.batch))
+            return Recipe(name=self.name, steps=steps, stop=Budget(labels=own), learner=learner)
+        stop = self.stop or Rounds(most=len(self.steps))
+        return Recipe(name=self.name, steps=self.steps, stop=stop, learner=learner, scout=self.scout, clean=self.clean)
+
+    def spends(self, budget: int) -> int:
+        """People's labels that this arm may spend in a study with that budget."""
+        return budget if self.budget is None else self.budget
+
+    def shown(self, recipe: Recipe) -> Arm:
+        """What reports say of it."""
+        role = self.role or _ROLES.get(self.recipe) or ("ablation" if recipe.asks_llm else "classic")
+        return Arm(name=self.name, title=self.title, role=role, note=self.note)
+
+
+def counts(recipe: Recipe, budget: int) -> tuple[int, ...] | None:
+    """Numbers of people's labels after each round; None where the recipe alone does not say."""
+    people = all(isinstance(step.annotate, Human) for step in recipe.steps)
+    if not people or recipe.scout is not None or not isinstance(recipe.stop, Budget):
+        return None
+    found: list[int] = []
+    while (spent := found[-1] if found else 0) < min(budget, recipe.stop.labels):
+        found.append(min(budget, spent + recipe.step(len(found)).size))
+    return tuple(found)
+
+
+def unmet(recipe: Recipe) -> str:
+    """What a step needs that no earlier one brings about, in words; empty where nothing is amiss."""
+    machine = False
+    for i, step in enumerate(recipe.steps):
+        if i == 0 and "student" in step.query.needs:
+            return f"its first step chooses by {step.query.name!r}, which needs a student, and there is none yet"
+        if "machine" in step.query.needs and not machine:
+            return f"step {i} chooses by {step.query.name!r}, which needs labels of the LLM that no earlier step makes"
+        machine = machine or step.annotate.kind in ("llm", "route")
+    return ""

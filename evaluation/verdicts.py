@@ -1,0 +1,81 @@
+"""Contrasts in sentences. What was named before the run is tested; all else is descriptive, and each line says so."""
+
+import math
+from collections.abc import Sequence
+
+from evaluation.axes import WORDS
+from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Verdict, paired_values
+from evaluation.findings import p_value, points
+from evaluation.records import Comparison
+from evaluation.shuffles import Effect, effect
+
+COVERS = "95 % intervals cover other shuffles of these pools, measured on these test sets; not other texts."
+_METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+_VERDICTS: dict[Verdict, str] = {
+    "gain": "a gain",
+    "loss": "a loss",
+    "none": "no evidence of a gain",
+    "unknown": "undefined: too few shuffles, or a value is missing",
+}
+
+
+def told(found: Sequence[Result]) -> tuple[str, ...]:
+    """The named contrasts, one line each with its data sets under it, and what their intervals cover."""
+    if not found:
+        return ("No contrast was named before the run: everything is descriptive.",)
+    many = f"{len(found)} contrasts were" if len(found) > 1 else "1 contrast was"
+    corrected = "; p is corrected for their number (Holm)" if len(found) > 1 else ""
+    lines = [f"{many} named before the run{corrected}. {COVERS}"]
+    for result in found:
+        lines.append(_line(result))
+        if len(result.by_set) > 1:
+            lines += [f"  {name}: {points(there)}, {_shuffles(there)} (descriptive)" for name, there in result.by_set]
+    return tuple(lines)
+
+
+def described(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[str, ...]:
+    """Differences that nobody named in advance: size and interval, no p and no verdict."""
+    lines: list[str] = []
+    for contrast in contrasts:
+        pairs = [paired_values(each, contrast) for each in sets]
+        found = effect([[x - y for x, y in zip(p.a, p.b, strict=True)] for p in pairs], test=False)
+        lines.append(f"{named(contrast)}: {points(found)}, {_shuffles(found)} (descriptive)")
+    return tuple(lines)
+
+
+def named(contrast: Contrast) -> str:
+    """`agent - random (bert), mean accuracy over human labels`."""
+    one, other = contrast.student or "LLM itself", contrast.others or "LLM itself"
+    if one == other:
+        return f"{contrast.a} - {contrast.b} ({one}), {of(contrast.measure)}"
+    return f"{contrast.a} ({one}) - {contrast.b} ({other}), {of(contrast.measure)}"
+
+
+def of(measure: MeasureSpec) -> str:
+    """What is measured, in words."""
+    metric, over = _METRICS[measure.metric], WORDS[measure.axis]
+    if isinstance(measure, At):
+        return f"{metric} at the budget" if measure.amount is None else f"{metric} at {measure.amount:g} {over}"
+    if measure.low is None and measure.high is None:
+        return f"mean {metric} over {over}"
+    ends = ["the start" if measure.low is None else f"{measure.low:g}", "the end"]
+    return f"mean {metric} from {ends[0]} to {ends[1] if measure.high is None else f'{measure.high:g}'} {over}"
+
+
+def _line(result: Result) -> str:
+    found = result.overall
+    p = "" if math.isnan(result.p) else f", p {p_value(result.p)}"
+    left_out = f", {result.unpaired} left out that only one arm has" if result.unpaired else ""
+    words = _VERDICTS[result.verdict]
+    # Interval and test are near twins, and may still part at the edge.
+    if result.verdict in ("gain", "loss") and found.low <= 0 <= found.high:
+        words += ", at the edge: the interval holds 0"
+    elif result.verdict == "none" and result.p > found.p and (found.low > 0 or found.high < 0):
+        words += " once corrected for the number of contrasts"
+    return f"{named(result.contrast)}: {points(found)}{p}, {_shuffles(found)}{left_out}; {words}."
+
+
+def _shuffles(found: Effect) -> str:
+    count = f"{found.n} shuffle{'s' if found.n != 1 else ''}"
+    by_t = ", by Student's t" if found.method == "student-t" else ""
+    return f"{count} of {found.sets} data sets{by_t}" if found.sets > 1 else f"{count}{by_t}"

