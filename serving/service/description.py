@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from serving.service.examples import ANSWERS, OTHERS
-from serving.service.guard import COOKIE
+from serving.service.guard import BASIC, COOKIE
 
 SCHEMES: dict[str, Any] = {
     "key": {
@@ -20,7 +20,14 @@ SCHEMES: dict[str, Any] = {
         "name": COOKIE,
         "description": "What signing in on a page leaves. It changes something only from a page of the service.",
     },
+    "password": {
+        "type": "http",
+        "scheme": "basic",
+        "description": f"Under {BASIC} only: the API key as the password, with any name.",
+    },
 }
+OPEN = ("GET /health", "GET /ready", "GET /metrics")
+"""Operations that need no key."""
 
 
 def described(plain: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
@@ -45,8 +52,9 @@ def install(app: FastAPI) -> None:
 
 
 def _complete(name: str, operation: dict[str, Any]) -> None:
-    if "/v1/" in name:
-        operation["security"] = [{scheme: []} for scheme in SCHEMES]
+    if name not in OPEN:
+        takes_password = f" {BASIC}" in name
+        operation["security"] = [{scheme: []} for scheme in SCHEMES if takes_password or scheme != "password"]
     media, example = OTHERS.get(name, ("application/json", ANSWERS.get(name)))
     if example is None:
         return

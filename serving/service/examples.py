@@ -200,7 +200,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         },
     },
     "GET /health": {"status": "alive"},
-    "GET /ready": {"ready": True, "database": "ready", "engine": "qwen2.5-0.5b-instruct"},
+    "GET /ready": {"ready": True, "database": "ready", "engine": "qwen2.5-0.5b-instruct", "runs": "looked after"},
 }
 """JSON, by method and path."""
 OTHERS: dict[str, tuple[str, Any]] = {
