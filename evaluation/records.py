@@ -233,6 +233,8 @@ class RunSummary(Frozen):
 
     record: Literal[1] = 1
     run: str
+    title: str = ""
+    """What people call it; the task's name where empty."""
     task: str
     item: str = "text"
     classes: tuple[str, ...] = ()

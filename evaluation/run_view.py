@@ -16,7 +16,7 @@ def run_view(run: RunSummary) -> View:
     """Everything that the page of a run prints; what is not known is absent."""
     measures = list(dict.fromkeys(name for each in run.rounds for name in each.measures))
     return {
-        "title": f"{run.task}: run {run.run}",
+        "title": f"{run.title or run.task}: report of run {run.run}",
         "lead": _lead(run),
         "sentences": _sentences(run),
         "facts": _facts(run),

@@ -8,7 +8,8 @@ from starlette.concurrency import run_in_threadpool
 
 from serving import problem
 from serving import settings as environment
-from serving.pages import views
+from serving.pages import operations as documented
+from serving.pages import signing, views
 from serving.routes import (
     agreement,
     catalogue,
@@ -23,6 +24,7 @@ from serving.routes import (
     runs,
 )
 from serving.runs.outputs import thresher_version
+from serving.service import description
 from serving.service.access import Logged
 from serving.service.desk import Desk
 from serving.service.guard import is_loopback
@@ -71,6 +73,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         label_studio.router,
         operations.router,
         views.router,
+        documented.router,
+        signing.router,
     ):
         app.include_router(router)
+    description.install(app)
     return app

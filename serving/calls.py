@@ -1,8 +1,9 @@
 """Requests of the client: which may be sent again, what a problem document becomes, files that appear whole."""
 
+import json
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 
 from prompts.errors import ThresherError
+from serving.bodies import quoted
 
 ATTEMPTS = 4
 LONGEST_WAIT = 30.0
@@ -159,3 +161,19 @@ def _kind(status: int) -> type[ServiceError]:
 def _unreachable(http: httpx.Client, error: httpx.TransportError) -> Unreachable:
     what = f"no answer from {http.base_url}: {error or type(error).__name__}"
     return Unreachable(0, what, "start it with `thresher serve`, or correct the address", retryable=True)
+
+
+def pages(calls: Calls, path: str, params: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+    """Each page of a list, as JSON."""
+    asked = dict(params or {})
+    while True:
+        page = calls.send("GET", path, params=asked).content
+        yield page
+        if (after := json.loads(page)["next"]) is None:
+            return
+        asked["after"] = after
+
+
+def at(run: str) -> str:
+    """Where a run is."""
+    return f"/v1/runs/{quoted(run)}"

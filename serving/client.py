@@ -1,4 +1,4 @@
-"""A client of the service: `Client("http://127.0.0.1:8010")`, then `datasets`, `runs`, `review`, and the three roles.
+"""A client of the service: `Client("http://127.0.0.1:8010")`, then `datasets`, `runs`, `review`, `picks`, and roles.
 
 Requests are sent again only where that does no harm; problems arrive as the exceptions of `serving.calls`. Importing
 it loads neither the service nor the method; the roles load what their answers are made of when they are first used.
@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import httpx
 from pydantic import BaseModel
@@ -27,14 +27,17 @@ from serving.calls import (
     ServerFault,
     ServiceError,
     Unreachable,
+    at,
+    pages,
 )
+from serving.client_people import PickCalls, ReviewCalls
 from serving.shapes import (
     DataSetList,
     DataSetShown,
     ExampleList,
     ExampleShown,
     SeenEvent,
-    SeenItem,
+    SeenRound,
     SeenRun,
 )
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from serving.roles.generate import Generated
     from serving.roles.select import Selected
     from serving.runs.plan import Forecast
+    from serving.runs.view import History
 
 __all__ = [
     "Busy",
@@ -93,6 +97,7 @@ class Client:
         self.datasets = DataSetCalls(self._calls)
         self.runs = RunCalls(self._calls)
         self.review = ReviewCalls(self._calls)
+        self.picks = PickCalls(self._calls)
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +175,7 @@ class DataSetCalls:
 
     def list(self) -> Iterator[DataSetShown]:
         """The newest first."""
-        for page in _pages(self._calls, "/v1/datasets"):
+        for page in pages(self._calls, "/v1/datasets"):
             yield from DataSetList.model_validate_json(page).items
 
     def get(self, data_set: str) -> DataSetShown:
@@ -178,7 +183,7 @@ class DataSetCalls:
 
     def examples(self, data_set: str) -> Iterator[ExampleShown]:
         """All texts, in the order of the file."""
-        for page in _pages(self._calls, f"/v1/datasets/{quoted(data_set)}/examples"):
+        for page in pages(self._calls, f"/v1/datasets/{quoted(data_set)}/examples"):
             yield from ExampleList.model_validate_json(page).items
 
 
@@ -196,11 +201,11 @@ class RunCalls:
 
     def list(self, state: str | None = None) -> Iterator[SeenRun]:
         """The newest first."""
-        for page in _pages(self._calls, "/v1/runs", {"state": state} if state else {}):
+        for page in pages(self._calls, "/v1/runs", {"state": state} if state else {}):
             yield from (SeenRun.model_validate(each) for each in json.loads(page)["items"])
 
     def get(self, run: str) -> SeenRun:
-        return self._run("GET", _at(run))
+        return self._run("GET", at(run))
 
     def wait(self, run: str, timeout: float | None = None, *, poll: float = 1.0, people: bool = False) -> SeenRun:
         """The run when it is over; with `people` also when it waits for them. Raises TimeoutError."""
@@ -219,7 +224,7 @@ class RunCalls:
         while True:
             try:
                 headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}
-                with self._calls.stream(f"{_at(run)}/events", headers=headers) as response:
+                with self._calls.stream(f"{at(run)}/events", headers=headers) as response:
                     for event in told(response.iter_lines()):
                         failed, after = 0, event.seq or after
                         yield event
@@ -233,14 +238,14 @@ class RunCalls:
             self._calls.pause()
 
     def cancel(self, run: str) -> SeenRun:
-        return self._run("POST", f"{_at(run)}/cancel", repeatable=True)
+        return self._run("POST", f"{at(run)}/cancel", repeatable=True)
 
     def resume(self, run: str) -> SeenRun:
-        return self._run("POST", f"{_at(run)}/resume", repeatable=True)
+        return self._run("POST", f"{at(run)}/resume", repeatable=True)
 
     def labels(self, run: str) -> Iterator[dict[str, Any]]:
         """A row for each labelled text: label, confidence, provenance, history."""
-        with self._calls.stream(f"{_at(run)}/labels", params={"format": "jsonl"}) as response:
+        with self._calls.stream(f"{at(run)}/labels", params={"format": "jsonl"}) as response:
             for line in response.iter_lines():
                 if line:
                     yield json.loads(line)
@@ -248,82 +253,33 @@ class RunCalls:
     def save_labels(self, run: str, to: str | Path) -> Path:
         """The labels as a file, .jsonl, .csv or .parquet by its name."""
         to = Path(to)
-        return self._calls.save(f"{_at(run)}/labels", to, params={"format": to.suffix.removeprefix(".")})
+        return self._calls.save(f"{at(run)}/labels", to, params={"format": to.suffix.removeprefix(".")})
 
     def model(self, run: str, to: str | Path) -> Path:
         """The trained student, a gzipped tar file."""
-        return self._calls.save(f"{_at(run)}/model", Path(to))
+        return self._calls.save(f"{at(run)}/model", Path(to))
 
     def report(self, run: str) -> str:
         """The report, HTML."""
-        return self._calls.send("GET", f"{_at(run)}/report").text
+        return self._calls.send("GET", f"{at(run)}/report").text
 
     def figures(self, run: str) -> dict[str, Any]:
         """The numbers of the report: the fields of an `evaluation.records.Comparison` or `RunSummary`."""
-        return self._calls.send("GET", f"{_at(run)}/report", params={"format": "json"}).json()
+        return self._calls.send("GET", f"{at(run)}/report", params={"format": "json"}).json()
 
     def record(self, run: str) -> dict[str, Any]:
         """What was done, with what."""
-        return self._calls.send("GET", f"{_at(run)}/record").json()
+        return self._calls.send("GET", f"{at(run)}/record").json()
 
-    def round(self, run: str, index: int) -> dict[str, Any]:
+    def history(self, run: str) -> "History":
+        """Rounds and learning curve so far."""
+        from serving.runs.view import History
+
+        return History.model_validate_json(self._calls.send("GET", f"{at(run)}/history").content)
+
+    def round(self, run: str, index: int) -> SeenRound:
         """What a round chose, and why. Raises NotThere while it has chosen nothing."""
-        return self._calls.send("GET", f"{_at(run)}/rounds/{index}").json()
+        return SeenRound.model_validate_json(self._calls.send("GET", f"{at(run)}/rounds/{index}").content)
 
     def _run(self, method: str, path: str, **given: Any) -> SeenRun:
         return SeenRun.model_validate_json(self._calls.send(method, path, **given).content)
-
-
-class ReviewCalls:
-    """What a person, or a program in a person's place, does with the texts that a run waits for."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
-    def next(self, run: str, who: str) -> SeenItem | None:
-        """A text to label, kept for that person for a while; None where nothing is to do now."""
-        return _item(self._calls.send("POST", f"{_at(run)}/review", json={"who": who}))
-
-    def answer(
-        self,
-        run: str,
-        token: str,
-        label: str | None = None,
-        *,
-        verdict: Literal["undecided", "bad_text"] | None = None,
-        seconds: float | None = None,
-    ) -> dict[str, Any]:
-        """A label, or why there is none. Twice the same token is one answer."""
-        body = {"token": token, "label": label, "verdict": verdict, "seconds": seconds}
-        body = {name: value for name, value in body.items() if value is not None}
-        return self._calls.send("POST", f"{_at(run)}/labels", repeatable=True, json=body).json()
-
-    def skip(self, run: str, token: str) -> None:
-        """Puts a text back for others."""
-        self._calls.send("POST", f"{_at(run)}/review/{quoted(token)}/skip")
-
-    def undo(self, run: str, who: str) -> SeenItem | None:
-        """The person's last answer, to be given again; None where there is none."""
-        return _item(self._calls.send("POST", f"{_at(run)}/review/undo", json={"who": who}))
-
-    def progress(self, run: str) -> dict[str, Any]:
-        """How far the round is that the run waits for."""
-        return self._calls.send("GET", f"{_at(run)}/review").json()
-
-
-def _item(response: httpx.Response) -> SeenItem | None:
-    return None if response.status_code == 204 else SeenItem.model_validate_json(response.content)
-
-
-def _pages(calls: Calls, path: str, params: Mapping[str, Any] | None = None) -> Iterator[bytes]:
-    asked = dict(params or {})
-    while True:
-        page = calls.send("GET", path, params=asked).content
-        yield page
-        if (after := json.loads(page)["next"]) is None:
-            return
-        asked["after"] = after
-
-
-def _at(run: str) -> str:
-    return f"/v1/runs/{quoted(run)}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -113,10 +114,21 @@ def _told(
     if page is None or not _looked_at(request):
         return answer(status, what, hint, retryable=retryable or status in (429, 503), headers=headers)
     if status == HTTPStatus.UNAUTHORIZED:
-        return RedirectResponse("/login", status_code=303)
+        return RedirectResponse(sign_in(asked_for(request)), status_code=303)
     drawn = page(HTTPStatus(status).phrase, what, hint, status)
     drawn.headers.update(headers or {})
     return drawn
+
+
+def asked_for(request: Request) -> str:
+    """The page that a request is for, with its query."""
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def sign_in(after: str, **said: str) -> str:
+    """The address where a person signs in and is then sent on to a page of ours."""
+    query = said | ({} if after == "/" else {"next": after})
+    return f"/login?{urlencode(query)}" if query else "/login"
 
 
 def _looked_at(request: Request) -> bool:

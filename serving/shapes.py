@@ -1,10 +1,12 @@
-"""What goes over HTTP about data sets, as plain models: routes answer with them, the client reads them."""
+"""What goes over HTTP about data sets, and what the client makes of answers about runs and people."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from prompts.messages import Frozen
+from serving.shapes_people import AgreementShown, ItemShown, PickShown, ProgressShown, ReceiptShown
+from serving.shapes_runs import RoundShown, RunShown
 
 
 class DataSetShown(Frozen):
@@ -47,12 +49,10 @@ class Seen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class SeenRun(Seen):
-    """A run as the client needs it: everything else that the service said is there as further fields."""
+class SeenRun(RunShown):
+    """A run as the client sees it; what this version does not know yet is kept as it is."""
 
-    id: str
-    state: Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
-    why: str = ""
+    model_config = ConfigDict(extra="allow")
 
     @property
     def over(self) -> bool:
@@ -67,7 +67,37 @@ class SeenEvent(Seen):
     data: dict[str, Any] = {}
 
 
-class SeenItem(Seen):
+class SeenItem(ItemShown):
     """A text that was leased to one person; `token` answers for it."""
 
-    token: str
+    model_config = ConfigDict(extra="allow")
+
+
+class SeenReceipt(ReceiptShown):
+    """What became of an answer."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SeenProgress(ProgressShown):
+    """How far a round is."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SeenPick(PickShown):
+    """A pick of the LLM, and what was decided of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SeenAgreement(AgreementShown):
+    """How far people agree."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class SeenRound(RoundShown):
+    """What a round chose."""
+
+    model_config = ConfigDict(extra="allow")

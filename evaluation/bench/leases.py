@@ -1,7 +1,8 @@
-"""How long the next text takes, and the answer to it, in a review queue of a million texts.
+"""How long the next text takes, and the answer to it, over HTTP, with a million texts in the review queue.
 
-A process of its own fills a fresh queue and then labels from it, one person after the other, for `--turns` turns; what
-is timed is the whole transaction. Every tenth turn is a skip instead of an answer.
+A process of its own fills a fresh queue; a service is started over it, and then texts are labelled through its
+operations, one person after the other, for `--turns` turns. What is timed is the whole request. Every tenth turn is a
+skip instead of an answer.
 
     python -m evaluation.bench.leases --examples 1000000 --turns 2000
     python -m evaluation.bench.leases --database postgresql://…
@@ -12,56 +13,67 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-PROGRAM = """
+import httpx
+
+from evaluation.bench.load import service
+
+FILL = """
 import json, sys, time, uuid
 from serving.database import open_database
-from serving.runs.review_queue import Ask, Choice
+from serving.runs.review_queue import Ask
 from serving.runs.reviews import Reviews
 from serving.runs.store import Store
 
-url, n, overlap, people, turns = sys.argv[1], *map(int, sys.argv[2:])
+url, n, overlap = sys.argv[1], *map(int, sys.argv[2:])
 engine, run = open_database(url), f"bench-{uuid.uuid4().hex[:8]}"
-Store(engine).begin(run, "{}", "")
-reviews = Reviews(engine)
+store = Store(engine)
+store.begin(run, "{}", "")
+store.mark(run, "waiting")
 begun = time.perf_counter()
 text = "the film is a long and winding story of two friends who lose their way in a city of rain, no. "
-reviews.put(run, 0, [Ask(example=f"r{i}", text=f"{text}{i}") for i in range(n)], ("yes", "no"), overlap=overlap)
-filled = time.perf_counter() - begun
-took = {"lease": [], "answer": [], "skip": [], "progress": []}
-
-def timed(what, call):
-    begun = time.perf_counter()
-    found = call()
-    took[what].append(1000 * (time.perf_counter() - begun))
-    return found
-
-for turn in range(turns):
-    who = f"person {turn % people}"
-    item = timed("lease", lambda: reviews.lease(run, who))
-    if turn % 10 == 9:
-        timed("skip", lambda: reviews.skip(item.token))
-    else:
-        timed("answer", lambda: reviews.answer(item.token, Choice(verdict="label", label="yes")))
-    if turn % 10 == 0:
-        timed("progress", lambda: reviews.progress(run, who))
-print(json.dumps({"filled": filled, "took": took}))
+asks = [Ask(example=f"r{i}", text=f"{text}{i}") for i in range(n)]
+Reviews(engine).put(run, 0, asks, ("yes", "no"), overlap=overlap)
+print(json.dumps({"run": run, "seconds": time.perf_counter() - begun}))
 """
+Took = dict[str, list[float]]
 
 
-def measured(database: str, examples: int, overlap: int, people: int, turns: int) -> None:
-    """Prints a line for each kind of doing."""
-    numbers = map(str, (examples, overlap, people, turns))
+def filled(database: str, examples: int, overlap: int) -> str:
+    """A run whose queue is full."""
     done = subprocess.run(  # our own program, with numbers
-        [sys.executable, "-c", PROGRAM, database, *numbers], check=True, capture_output=True, text=True
+        [sys.executable, "-c", FILL, database, str(examples), str(overlap)], check=True, capture_output=True, text=True
     )
     found = json.loads(done.stdout)
-    print(f"{examples:,} texts for {overlap} each, {people} people: filled in {found['filled']:.1f} s")
-    print(f"{'':10}{'n':>7}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}")
-    for what, times in found["took"].items():
-        print(line(what, times))
+    print(f"{examples:,} texts for {overlap} each: filled in {found['seconds']:.1f} s")
+    return found["run"]
+
+
+def labelled(url: str, run: str, people: int, turns: int) -> Took:
+    """Milliseconds of each request, by what it does."""
+    took: Took = {"lease": [], "label": [], "skip": [], "progress": []}
+    with httpx.Client(base_url=f"{url}/v1/runs/{run}", timeout=600) as http:
+
+        def timed(what: str, call: Callable[[], httpx.Response]) -> httpx.Response:
+            begun = time.perf_counter()
+            found = call()
+            took[what].append(1000 * (time.perf_counter() - begun))
+            return found.raise_for_status()
+
+        for turn in range(turns):
+            who = {"who": f"person {turn % people}"}
+            token = timed("lease", lambda who=who: http.post("/review", json=who)).json()["token"]
+            answer = {"token": token, "label": "yes"}
+            if turn % 10 == 9:
+                timed("skip", lambda token=token: http.post(f"/review/{token}/skip"))
+            else:
+                timed("label", lambda answer=answer: http.post("/labels", json=answer))
+            if turn % 10 == 0:
+                timed("progress", lambda who=who: http.get("/review", params=who))
+    return took
 
 
 def line(what: str, times: Sequence[float]) -> str:
@@ -77,11 +89,19 @@ def main() -> None:
     parser.add_argument("--overlap", type=int, default=1, help="people that answer for each text")
     parser.add_argument("--people", type=int, default=4)
     parser.add_argument("--turns", type=int, default=2000)
+    parser.add_argument("--port", type=int, default=8018)
     parser.add_argument("--database", default="", help="a database that may be written to; else a SQLite file")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="thresher-leases-") as folder:
         database = given.database or f"sqlite:///{Path(folder) / 'bench.db'}"
-        measured(database, given.examples, given.overlap, given.people, given.turns)
+        run = filled(database, given.examples, given.overlap)
+        with service(Path(folder) / "home", given.port, THRESHER_DATABASE=database) as (url, _):
+            labelled(url, run, given.people, 20)  # what a service loads with its first requests is not counted
+            took = labelled(url, run, given.people, given.turns)
+    print(f"{given.people} people, one after the other")
+    print(f"{'':10}{'n':>7}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}")
+    for what, times in took.items():
+        print(line(what, times))
 
 
 if __name__ == "__main__":

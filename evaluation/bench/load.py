@@ -27,7 +27,7 @@ PROGRAM = "from serving.cli import main; main()"
 SMALL = 10_000
 WARM = 8.0
 """Seconds of requests before those that count: a service that has just started still loads what talks to the LLM."""
-TASK = {"name": "films", "labels": [{"name": "positive"}, {"name": "negative"}]}
+TASK: dict[str, Any] = {"name": "films", "labels": [{"name": "positive"}, {"name": "negative"}]}
 WORDS = "the film is a long and winding story of two friends who lose their way in a city of rain and find it again"
 
 
@@ -56,10 +56,10 @@ def texts(n: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def service(home: Path, port: int, llm: str = "http://127.0.0.1:9") -> Generator[tuple[str, int]]:
+def service(home: Path, port: int, llm: str = "http://127.0.0.1:9", **variables: str) -> Generator[tuple[str, int]]:
     """Address and process id of a service in another process, which is stopped in the end."""
     home.mkdir(parents=True, exist_ok=True)
-    named = {"THRESHER_HOME": str(home), "THRESHER_ENGINE_URL": llm, "THRESHER_RATE": "0"}
+    named = {"THRESHER_HOME": str(home), "THRESHER_ENGINE_URL": llm, "THRESHER_RATE": "0", **variables}
     with (home / "log").open("ab") as log:
         command = [sys.executable, "-c", PROGRAM, "serve", "--port", str(port)]
         child = subprocess.Popen(command, env={**os.environ, **named}, stdout=log, stderr=log)
@@ -150,8 +150,18 @@ def kinds(data: str, run: str) -> dict[str, Send]:
             "list: runs": get("/v1/runs?limit=50"),
             "status: a run": get(f"/v1/runs/{run}"),
             "lease: the next text": lambda http, n: http.post(f"/v1/runs/{run}/review", json={"who": f"person-{n}"}),
+            "lease a text and label it": lambda http, n: _labelled(http, run, f"other-{n}"),
         }
     return found
+
+
+async def _labelled(http: httpx.AsyncClient, run: str, who: str) -> httpx.Response:
+    """Two requests: a text, and the answer to it."""
+    taken = await http.post(f"/v1/runs/{run}/review", json={"who": who})
+    if taken.status_code != 200:
+        return taken
+    answer = {"token": taken.json()["token"], "label": TASK["labels"][0]["name"]}
+    return await http.post(f"/v1/runs/{run}/labels", json=answer)
 
 
 async def offer(url: str, asked: dict[str, Send], rate: float, seconds: float) -> tuple[list[Timed], float]:

@@ -3,47 +3,15 @@
 import math
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from evaluation.agreement import anchoring, fleiss_kappa, pairs, raw_agreement
-from prompts.messages import Frozen
 from serving import problem
 from serving.routes.runs import RunId
 from serving.service.desk import AtDesk
 from serving.service.guard import needs
+from serving.shapes_people import AgreementShown, AnchoringShown, PairShown
 
 router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
-
-
-class PairShown(Frozen):
-    """Two people on the texts that both have answered."""
-
-    people: tuple[str, str]
-    texts: int
-    raw: float = Field(description="Share of these texts on which they agree.")
-    cohen_kappa: float | None = Field(description="Beyond chance; null where both always said the same one thing.")
-
-
-class AnchoringShown(Frozen):
-    """Agreement with the machine of people who saw its label first, and of those from whom it was hidden."""
-
-    shown: int
-    shown_agreed: int
-    blind: int
-    blind_agreed: int
-    difference: float | None = Field(description="Of the two shares; null while one of them has no answers.")
-    low: float | None = Field(description="Lower bound of the difference, 95 %.")
-    high: float | None
-
-
-class AgreementShown(Frozen):
-    """Null is what cannot be said yet."""
-
-    answers: int
-    raw: float | None = Field(description="Share of pairs of answers to one text that agree.")
-    fleiss_kappa: float | None
-    pairs: tuple[PairShown, ...]
-    anchoring: AnchoringShown
 
 
 @router.get("/runs/{run}/agreement", summary="How far people agree", dependencies=[needs("read")])

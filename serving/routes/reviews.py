@@ -11,14 +11,18 @@ from serving import problem
 from serving.problem import Refused
 from serving.routes.runs import RunId
 from serving.runs.picks import Closed, Decision
-from serving.runs.review_queue import Choice, Item, Suggestion
+from serving.runs.review_queue import Choice, Item
 from serving.runs.reviews import Lost, NoToken
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import LOCAL, Caller, Calling, needs
+from serving.shapes_people import ItemShown, PickList, PickShown, ProgressShown, ReceiptShown, Undecided
 
 router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
 TOKEN = Annotated[str, Path(max_length=200, description="As taking the text answered it.")]
 EXAMPLE: dict[str, Any] = {"token": "<token>", "label": "positive", "seconds": 3.2}
+WHO: dict[str, Any] = {"who": "ann"}
+KEPT: dict[str, Any] = {"keep": True, "who": "ann"}
+STRUCK: dict[str, Any] = {"keep": False, "reason": "two films in one text", "who": "ann"}
 
 
 class Who(Frozen):
@@ -32,32 +36,6 @@ class Which(Who):
 
 
 NOBODY, LAST = Who(), Which()
-
-
-class ItemShown(Frozen):
-    """A text that is kept for one person until `expires`."""
-
-    token: str = Field(description="Goes into the answer.")
-    example: str
-    text: str
-    text_b: str | None = Field(description="The second text of a pair.")
-    round: int
-    position: int = Field(description="In the round, from 0.")
-    suggestion: Suggestion | None = Field(description="What the machine says; null where it is hidden or silent.")
-    blind: bool = Field(description="Whether there is a suggestion that is hidden.")
-    expires: float = Field(description="Seconds since 1970; then somebody else may have it.")
-    chosen: Choice | None = Field(description="What the person said before, where an answer is being changed.")
-
-
-class ProgressShown(Frozen):
-    """How far the round is that the run has asked for last."""
-
-    round: int
-    total: int = Field(description="Answers that it takes.")
-    done: int
-    held: int = Field(description="Texts that somebody looks at now.")
-    mine: int = Field(description="Answers of the person, over all rounds.")
-    seconds_per_label: float | None = Field(description="Mean of the person's last answers.")
 
 
 class Answered(Frozen):
@@ -75,42 +53,9 @@ class Answered(Frozen):
         return self
 
 
-class ReceiptShown(Frozen):
-    """What became of an answer."""
-
-    example: str
-    choice: Choice
-    confirmed: bool = Field(description="Whether it agrees with a suggestion that was shown.")
-    repeated: bool = Field(description="Whether this token was answered before: that answer stands.")
-    done: int
-    total: int
-
-
 class Kept(Who):
     keep: bool
     reason: str = Field(default="", max_length=1000, description="Why not, where it is struck out.")
-
-
-class PickShown(Frozen):
-    """One text that the LLM chose, and what was decided of it."""
-
-    example: str
-    text: str
-    text_b: str | None
-    why: str = Field(description="The LLM's reason, where it gave one.")
-    round: int
-    kept: bool | None = Field(description="Null: nobody has decided.")
-    reason: str
-    who: str
-
-
-class PickList(Frozen):
-    items: tuple[PickShown, ...]
-    next: str | None
-
-
-class Undecided(Frozen):
-    left: int = Field(description="Picks of the round that nobody has decided.")
 
 
 @router.post(
@@ -120,7 +65,7 @@ class Undecided(Frozen):
     response_model=ItemShown,
     responses={204: {"description": "Nothing is to be labelled now"}},
 )
-def take(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body()] = NOBODY) -> Any:
+def take(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Who, Body(examples=[WHO])] = NOBODY) -> Any:
     """Kept for that person for a while. Asked again, they get the same one; nobody else does."""
     desk.store.get(run)
     item = desk.reviews.lease(run, _name(who, body.who))
@@ -167,6 +112,7 @@ def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk:
         repeated=receipt.repeated,
         done=receipt.done,
         total=receipt.total,
+        why=desk.reasons.of(run, receipt.round, receipt.example),
     )
 
 
@@ -177,7 +123,7 @@ def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk:
     response_model=ItemShown,
     responses={204: {"description": "There is none of this person to change"}},
 )
-def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Which, Body()] = LAST) -> Any:
+def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Which, Body(examples=[WHO])] = LAST) -> Any:
     """The text of an answer of the person's, to be answered anew. What was said before is kept in its history.
 
     While the run has not read the answer, it is taken back at once. After that it stands until there is a new one.
@@ -211,14 +157,18 @@ def list_picks(
 
 
 @router.post("/runs/{run}/picks", summary="Keep or strike out all other picks", dependencies=[needs("review")])
-def decide_rest(run: RunId, body: Kept, desk: AtDesk, who: Calling) -> Undecided:
+def decide_rest(run: RunId, body: Annotated[Kept, Body(examples=[KEPT])], desk: AtDesk, who: Calling) -> Undecided:
     """All of the round that nobody has decided."""
     return _decided(run, None, body, desk, _name(who, body.who))
 
 
 @router.post("/runs/{run}/picks/{example:path}", summary="Keep or strike out a pick", dependencies=[needs("review")])
 def decide(
-    run: RunId, example: Annotated[str, Path(max_length=1000)], body: Kept, desk: AtDesk, who: Calling
+    run: RunId,
+    example: Annotated[str, Path(max_length=1000)],
+    body: Annotated[Kept, Body(examples=[STRUCK])],
+    desk: AtDesk,
+    who: Calling,
 ) -> Undecided:
     """Before it is labelled. One that is struck out stays in the pool and costs no label."""
     return _decided(run, example, body, desk, _name(who, body.who))

@@ -14,12 +14,13 @@ from serving.problem import Refused
 from serving.routes.annotate import TASK
 from serving.routes.plan import PlanRequest
 from serving.runs.job import People
-from serving.runs.store import OPEN, State, StoredRun
-from serving.runs.view import History, RoundShown, RunList, RunShown, chosen, history, shown, shown_all
+from serving.runs.store import OPEN, StoredRun
+from serving.runs.view import History, chosen, history, shown, shown_all
 from serving.runs.wishes import Wish
 from serving.service.commission import commission
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import Calling, needs
+from serving.shapes_runs import RoundShown, RunList, RunShown, State
 
 router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
 EXAMPLE: dict[str, Any] = {"task": TASK, "data": "<id of a data set>", "budget": 32, "recipe": "agent"}

@@ -108,10 +108,10 @@ class Follower:
         except NotThere:
             return
         self.shown = True
-        by = str(chosen["by"]).split("@")[0].removeprefix("llm:")
-        self.say(f"{len(chosen['picks'])} texts chosen by {by}:")
-        for pick in chosen["picks"][:_SHOWN]:
-            text = " ".join(str(pick["text"]).split())
+        by = chosen.by.split("@")[0].removeprefix("llm:")
+        self.say(f"{len(chosen.picks)} texts chosen by {by}:")
+        for pick in chosen.picks[:_SHOWN]:
+            text = " ".join(pick.text.split())
             self.say(f"    {text[:_WIDE]}{'…' if len(text) > _WIDE else ''}")
 
 

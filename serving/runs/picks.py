@@ -12,6 +12,7 @@ from agent.domain import Pick
 from agent.errors import BadInput, ThresherError
 from prompts.messages import Frozen
 from serving.database import reading, writing
+from serving.runs.events import append
 from serving.runs.review_queue import begin, stamp
 from serving.runs.review_tables import lock, picks, rounds
 from serving.runs.store import waiting_over
@@ -112,6 +113,7 @@ class Picks:
             values = {"kept": keep, "reason": reason, "who": who, "decided": stamp(self._clock())}
             connection.execute(picks.update().where(known).values(values))
             left = _count(connection, asked[-1])
+            append(connection, run, "pick", {"round": asked[-1].round, "left": left})
             if not left and asked[-1].done < asked[-1].total:
                 self._over(connection, run)
             return left

@@ -148,6 +148,7 @@ def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
     machine, people = _repeats(outcome)
     return RunSummary(
         run=job.id,
+        title=job.title,
         task=job.task.name,
         item=job.task.item,
         classes=job.task.names,

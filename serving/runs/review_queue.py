@@ -21,6 +21,7 @@ from prompts.messages import Frozen
 from serving.database import reading, writing
 from serving.runs.review_tables import answers, copies, lock, reviews, rounds, skips
 from serving.runs.schema import runs
+from serving.shapes_people import Choice, Suggestion
 
 LEASE = 600.0
 """Seconds that a text is kept for somebody who looks at it."""
@@ -32,15 +33,6 @@ Clock = Callable[[], float]
 Names = TypeAdapter(tuple[str, ...])
 
 
-class Suggestion(Frozen):
-    """What the machine says of a text."""
-
-    label: str
-    confidence: float | None = None
-    reason: str = ""
-    by: str = ""
-
-
 class Ask(Frozen):
     """A text that somebody is to label."""
 
@@ -48,13 +40,6 @@ class Ask(Frozen):
     text: str
     text_b: str | None = None
     suggestion: Suggestion | None = None
-
-
-class Choice(Frozen):
-    """What a person said of a text; `label` only with the verdict `label`."""
-
-    verdict: str
-    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -235,14 +220,20 @@ class Queue:
 
 def held(connection: Connection, token: str) -> Any:
     """The copy that a token was made for, with its run locked; None where there never was one."""
-    number = token.split("-")[0]
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
+    number = numbered(token)
+    if number is None:
         return None
-    run = connection.execute(select(copies.c.run).where(copies.c.id == int(number))).scalar_one_or_none()
+    run = connection.execute(select(copies.c.run).where(copies.c.id == number)).scalar_one_or_none()
     if run is None:
         return None
     lock(connection, run)
-    return connection.execute(select(copies).where(copies.c.id == int(number)).with_for_update()).one()
+    return connection.execute(select(copies).where(copies.c.id == number).with_for_update()).one()
+
+
+def numbered(token: str) -> int | None:
+    """The number of the copy that a token names; None where it names none. Tokens themselves are in no index."""
+    number = token.split("-")[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
 
 
 def time_is_up(connection: Connection, asked: Any) -> bool:

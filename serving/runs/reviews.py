@@ -15,7 +15,20 @@ from agent.errors import BadInput, ThresherError
 from evaluation.agreement import Rating
 from serving.database import reading, writing
 from serving.runs.events import append
-from serving.runs.review_queue import LEASE, Ask, Choice, Clock, Item, Names, Queue, held, hidden, stamp, time_is_up
+from serving.runs.review_queue import (
+    LEASE,
+    Ask,
+    Choice,
+    Clock,
+    Item,
+    Names,
+    Queue,
+    held,
+    hidden,
+    numbered,
+    stamp,
+    time_is_up,
+)
 from serving.runs.review_tables import answers, copies, lock, reviews, rounds
 from serving.runs.store import waiting_over
 
@@ -47,6 +60,7 @@ class Receipt:
     """True where this token had been answered before: that answer stands, and nothing was stored now."""
     done: int
     total: int
+    round: int
 
     @property
     def complete(self) -> bool:
@@ -120,12 +134,14 @@ class Reviews(Queue):
 
     def holder(self, token: str) -> tuple[str, str] | None:
         """Run and person that a token was given out for; None where it is not known, or not theirs any more."""
+        number = numbered(token)
+        if number is None:
+            return None
+        leased = select(copies.c.run, copies.c.who).where(copies.c.id == number, copies.c.token == token)
+        stored = select(answers.c.run, answers.c.who).where(answers.c.token == token)
         with reading(self.engine) as connection:
-            for table in (copies, answers):
-                query = select(table.c.run, table.c.who).where(table.c.token == token)
-                if (row := connection.execute(query.limit(1)).first()) is not None:
-                    return row.run, row.who
-        return None
+            row = connection.execute(leased).first() or connection.execute(stored).first()
+        return None if row is None else (row.run, row.who)
 
     def answered(self, run: str, index: int) -> list[Given] | None:
         """All answers to the texts of a round, and to earlier ones where an answer has changed; None where some miss.
@@ -289,7 +305,7 @@ def _receipt(connection: Connection, copy: Any, row: Any, *, repeated: bool) -> 
     asked = connection.execute(select(rounds).where(place)).one()
     choice = Choice(verdict=row.verdict, label=row.label)
     example = _ask(connection, copy.review).example
-    return Receipt(copy.run, example, choice, _confirmed(row), repeated, asked.done, asked.total)
+    return Receipt(copy.run, example, choice, _confirmed(row), repeated, asked.done, asked.total, copy.round)
 
 
 def _new(connection: Connection, run: str, index: int | None) -> list[Given]:

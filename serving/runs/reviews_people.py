@@ -49,7 +49,7 @@ class QueuePeople:
 
 @dataclass(frozen=True)
 class QueueExperts:
-    """Asks whoever looks over picks at `/runs/RUN/review`."""
+    """Asks whoever looks over picks at `/runs/RUN/picks`."""
 
     picks: Picks
     run: str
@@ -59,8 +59,8 @@ class QueueExperts:
         self.picks.put(self.run, index, picks)
         found = self.picks.decided(self.run, index)
         if found is None:
-            hint = f"keep or strike them out with POST /v1/runs/{self.run}/picks/EXAMPLE"
-            raise Waiting(self.picks.missing(self.run, index), hint)
+            missing = self.picks.missing(self.run, index)
+            raise Waiting(missing, f"keep or strike them out on the page /runs/{self.run}/picks")
         return found
 
 

@@ -1,6 +1,7 @@
 """A run as others see it: where it stands, what its rounds came to, what it has spent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pydantic import Field
@@ -8,42 +9,11 @@ from pydantic import Field
 from agent.domain import Batch, Cost, Pick, Round
 from evaluation.records import Point
 from prompts.messages import Frozen
+from serving.runs import open_round
 from serving.runs.job import Job
-from serving.runs.store import NoRun, State, Store, StoredRun
-
-
-class Progress(Frozen):
-    """How far a run was when it last said so."""
-
-    share: float = Field(description="Of the time that it takes in all, as far as that is known; 0 to 1.")
-    left: float = Field(description="Seconds that are left, as far as that is known.")
-    doing: str
-
-
-class RunShown(Frozen):
-    """One run."""
-
-    id: str
-    title: str
-    task: str = Field(description="Name of the task.")
-    recipe: str
-    state: State
-    why: str = Field(description="Why it stopped, what it waits for, or what went wrong.")
-    created: str = Field(description="ISO 8601, UTC.")
-    updated: str = Field(description="When its state last changed.")
-    origin: str = Field(description="`service`, or `cli` for a run that a command line works on.")
-    budget: int = Field(description="Labels that people give, in all.")
-    cells: int = Field(description="Runs of the loop that it consists of: arms by students by seeds.")
-    finished: int = Field(description="Cells that are done.")
-    human_labels: int = Field(description="People's labels so far, in the user's own cell.")
-    machine_labels: int
-    cost: Cost = Field(description="Spent so far by the user's own cell.")
-    progress: Progress | None = Field(default=None, description="While it is being worked on; null in a list.")
-
-
-class RunList(Frozen):
-    items: tuple[RunShown, ...]
-    next: str | None = Field(description="Give it as `after` for the rest; null where this is all.")
+from serving.runs.open_round import People
+from serving.runs.store import NoRun, Store, StoredRun
+from serving.shapes_runs import AskedNow, Chosen, Progress, RoundShown, RunShown
 
 
 class History(Frozen):
@@ -51,29 +21,6 @@ class History(Frozen):
 
     rounds: tuple[Round, ...]
     points: tuple[Point, ...] = Field(description="The learning curve on the test set; empty where there is none.")
-
-
-class PickShown(Frozen):
-    """One text that was chosen, and why."""
-
-    example: str
-    text: str
-    text_b: str | None
-    origin: str = Field(description="`pool`, or `generated` for one that the LLM wrote.")
-    score: float | None
-    why: str = Field(description="What the chooser said.")
-    shown: int | None = Field(description="Position in the list that the LLM was shown, from 0.")
-    listed: int | None = Field(description="Length of that list.")
-    filled: bool = Field(description="Whether the fallback chose it because the LLM did not.")
-
-
-class RoundShown(Frozen):
-    """What one round chose."""
-
-    index: int
-    by: str
-    picks: tuple[PickShown, ...]
-    notes: dict[str, float] = Field(description="Counts of refused replies, unknown ids and the like.")
 
 
 def chosen(store: Store, run: StoredRun, index: int) -> RoundShown:
@@ -86,45 +33,85 @@ def chosen(store: Store, run: StoredRun, index: int) -> RoundShown:
     return RoundShown(index=index, by=batch.by, picks=tuple(map(_pick, batch.picks)), notes=batch.notes)
 
 
-def _pick(pick: Pick) -> PickShown:
+def _pick(pick: Pick) -> Chosen:
     example = pick.example
     given = {name: getattr(pick, name) for name in ("score", "why", "shown", "listed", "filled")}
-    return PickShown(example=example.id, text=example.text, text_b=example.text_b, origin=example.origin, **given)
+    return Chosen(example=example.id, text=example.text, text_b=example.text_b, origin=example.origin, **given)
 
 
 def shown(store: Store, run: StoredRun) -> RunShown:
-    """One run, with its progress while it is being worked on."""
-    found = shown_all(store, [run])[0]
+    """One run, with what its unfinished round has come to, and its progress while it is being worked on."""
+    past = _past(store, [run])[0]
+    found, key = _shown(run, past), past.job.main.key()
+    more = open_round.cost(store, run.id, key, past.summed, queue=past.people is not None)
+    labels = found.human_labels + more.human_labels  # none of them where people answer through the queue
+    changed: dict[str, object] = {"cost": found.cost + more, "human_labels": labels}
     told = store.told(run.id) if run.state == "running" else None
-    return found if told is None else found.model_copy(update={"progress": Progress.model_validate(told)})
+    if told is not None:
+        changed["progress"] = Progress.model_validate(told)
+    return found.model_copy(update=changed)
 
 
 def shown_all(store: Store, found: Sequence[StoredRun]) -> tuple[RunShown, ...]:
     """Runs in the same order, looked up together."""
+    return tuple(map(_shown, found, _past(store, found)))
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What is recorded of a run."""
+
+    job: Job
+    rounds: tuple[Round, ...]
+    """Of the user's own cell."""
+    finished: int
+    people: People | None
+
+    @property
+    def summed(self) -> int:
+        return self.rounds[-1].index if self.rounds else -1
+
+
+def _past(store: Store, found: Sequence[StoredRun]) -> list[_Past]:
+    """In the same order, in two queries."""
     progress = store.progress([run.id for run in found])
-    return tuple(_shown(run, progress[run.id]) for run in found)
+    past: list[_Past] = []
+    for run in found:
+        job, steps = job_of(run.job), progress[run.id]
+        rounds = _rounds({key: value for key, value in steps.items() if _of_main(job, key)})
+        past.append(_Past(job, rounds, sum(key.endswith("/cell") for key in steps), None))
+    given = open_round.people(store.engine, {run.id: each.summed for run, each in zip(found, past, strict=True)})
+    return [replace(each, people=given.get(run.id)) for run, each in zip(found, past, strict=True)]
 
 
-def _shown(run: StoredRun, progress: Mapping[str, str]) -> RunShown:
-    job = job_of(run.job)
-    rounds = _rounds({key: value for key, value in progress.items() if _of_main(job, key)})
+def _shown(run: StoredRun, past: _Past) -> RunShown:
+    job, last = past.job, past.rounds[-1] if past.rounds else None
+    people = past.people or People(0, None)
+    asked = people.asked if run.state in ("running", "waiting") else None
     return RunShown(
         id=run.id,
         title=job.title or job.task.name,
         task=job.task.name,
         recipe=job.arms[0].recipe.name,
         state=run.state,
-        why=run.why,
+        why=_waits_for(asked) if asked is not None and run.state == "waiting" else run.why,
         created=run.created,
         updated=run.updated,
         origin=run.origin,
         budget=job.budget,
         cells=len(job.cells()),
-        finished=sum(key.endswith("/cell") for key in progress),
-        human_labels=rounds[-1].human_labels if rounds else 0,
-        machine_labels=rounds[-1].machine_labels if rounds else 0,
-        cost=sum((each.cost for each in rounds), Cost()),
+        finished=past.finished,
+        human_labels=(last.human_labels if last else 0) + people.labels,
+        machine_labels=last.machine_labels if last else 0,
+        cost=sum((each.cost for each in past.rounds), Cost()),
+        asked=asked,
     )
+
+
+def _waits_for(asked: AskedNow) -> str:
+    count = f"{asked.done} of {asked.total}"
+    what = f"given {count} labels" if asked.kind == "labels" else f"looked over {count} picks of the LLM"
+    return f"people have {what} in round {asked.round + 1}"
 
 
 def history(store: Store, run: StoredRun) -> History:
@@ -149,7 +136,7 @@ def _of_main(job: Job, key: str) -> bool:
     return key.startswith(f"{job.main.key()}/") and key.endswith("/round")
 
 
-def _rounds(recorded: Mapping[str, str]) -> tuple[Round, ...]:
+def _rounds(recorded: dict[str, str]) -> tuple[Round, ...]:
     return tuple(Round.model_validate_json(recorded[key]) for key in sorted(recorded, key=_index))
 
 

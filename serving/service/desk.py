@@ -16,6 +16,7 @@ from serving.problem import Refused
 from serving.runs import wiring
 from serving.runs.data import DataSets
 from serving.runs.picks import Picks
+from serving.runs.reasons import Reasons
 from serving.runs.reviews import Reviews
 from serving.runs.store import Store
 from serving.service.encoding import Encoding
@@ -36,6 +37,7 @@ class Desk:
         self.data = DataSets(self.database)
         self.reviews = Reviews(self.database, lease=settings.review_lease)
         self.picks = Picks(self.database)
+        self.reasons = Reasons(self.store)
         self.idempotency = Idempotency(self.database)
         self.keys = Keys(self.database)
         self.llm = Llm(settings, self.store)

@@ -84,11 +84,16 @@ Calling = Annotated[Caller, Depends(caller)]
 """A parameter of a route that wants to know who calls."""
 
 
+def opens(scopes: frozenset[Scope], wanted: Scope) -> bool:
+    """Whether scopes include one: `admin` includes all, and whoever may begin runs or label may look."""
+    return wanted in scopes or "admin" in scopes or (wanted == "read" and bool(scopes))
+
+
 def needs(scope: Scope) -> Any:
-    """`dependencies=[needs("run")]`: the route is for callers with that scope (`admin` includes all)."""
+    """`dependencies=[needs("run")]`: the route is for callers with that scope."""
 
     def check(who: Calling) -> None:
-        if scope not in who.scopes and "admin" not in who.scopes:
+        if not opens(who.scopes, scope):
             raise Refused(403, f"the key {who.name!r} may not {scope}", f"use a key with the scope {scope}")
 
     checked: Callable[..., None] = check

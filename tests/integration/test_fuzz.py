@@ -3,6 +3,7 @@
 A quick pass by default; `THRESHER_FUZZ=500` generates that many requests for each operation.
 """
 
+import copy
 import json
 import os
 import sys
@@ -60,7 +61,12 @@ class Service:
         return answer.json()
 
     def operations(self) -> list[Any]:
-        schema = schemathesis.openapi.from_dict(self.app.openapi())
+        document = copy.deepcopy(self.app.openapi())
+        document["components"].pop("securitySchemes")  # the session holds a key; made-up ones would all be refused
+        for methods in document["paths"].values():
+            for each in methods.values():
+                each.pop("security", None)
+        schema = schemathesis.openapi.from_dict(document)
         return [found.ok() for found in schema.get_all_operations()]
 
 

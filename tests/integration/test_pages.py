@@ -1,6 +1,7 @@
 """The pages in a real browser, over a real server: labelled by keyboard alone, through what goes wrong."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from evaluation.records import Comparison, RunSummary
+from evaluation.report import page as report
 from tests.integration.test_runs_http import begun, over, uploaded
 from tests.support.browser import CHROMIUM, browser
 from tests.support.cli import weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.server import Server
+from tests.unit.evaluation.made_up import comparison, summary
 
 pytestmark = [
     pytest.mark.student,
@@ -85,10 +89,13 @@ def test_a_round_is_labelled_by_keyboard_alone_and_the_run_goes_on_by_itself(
     assert broken == []
     page.goto(f"{server.url}/runs/{run}")
     expect(page.locator(".state")).to_have_text("done")
+    expect(page.locator("svg circle")).not_to_have_count(0)
     clean(page)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out at 390 px"
-    page.goto(f"{server.url}/runs/{run}/report")
-    assert page.title()
+    page.goto(f"{server.url}/runs/{run}/review")
+    page.get_by_role("link", name="Read its report").click()
+    expect(page).to_have_title(re.compile(f"weather: report of run {run}"))
+    clean(page)
 
 
 def test_nothing_is_lost_or_doubled_by_reloads_second_windows_and_offline_moments(
@@ -103,8 +110,8 @@ def test_nothing_is_lost_or_doubled_by_reloads_second_windows_and_offline_moment
 
     held = one.locator("#text").inner_text()
     one.reload()
-    one.keyboard.press("Enter")
     expect(one.locator("#text")).to_have_text(held)
+    expect(one.locator("#other")).to_have_text("not Ada?")
 
     one.evaluate("() => { for (let i = 0; i < 5; i++) document.querySelector('[data-label]').click(); }")
     expect(one.locator("#text")).not_to_have_text(held)
@@ -120,7 +127,6 @@ def test_nothing_is_lost_or_doubled_by_reloads_second_windows_and_offline_moment
 
     one.goto(f"{server.url}/")
     one.go_back()
-    one.keyboard.press("Enter")
     expect(one.locator("#text")).not_to_be_empty()
     assert answers(server, run)["done"] == 2
     ada.close()
@@ -165,3 +171,10 @@ def test_every_page_is_clean_empty_and_refused(server: Server, chromium: Browser
         page.goto(f"{server.url}{path}")
         expect(page.locator("main")).to_contain_text(said)
         clean(page)
+
+
+@pytest.mark.parametrize("record", [comparison(), summary()], ids=["comparison", "run"])
+def test_a_report_is_clean_with_all_its_parts(chromium: Browser, record: Comparison | RunSummary) -> None:
+    page = chromium.new_page()
+    page.set_content(report(record))
+    clean(page)

@@ -155,7 +155,7 @@ def test_a_run_is_cancelled_and_goes_on_when_asked_to(llm: FakeOpenAI, tmp_path:
         run = begun(server, {**uploaded(server, tmp_path / "in"), "people": "queue"}).json()["id"]
         waiting = over(server, run, "waiting", "failed")
         assert (waiting["state"], waiting["human_labels"]) == ("waiting", 0), waiting
-        assert "wait for a person" in waiting["why"]
+        assert waiting["why"] == f"people have given 0 of {waiting['asked']['total']} labels in round 1"
         base = f"{server.url}/v1/runs/{run}"
         assert httpx.get(f"{base}/labels").text == "", "nothing is labelled yet"
         item = httpx.post(f"{base}/review", json={"who": "Ada"}, timeout=30).json()

@@ -1,31 +1,17 @@
 "use strict";
-// Labelling: one text at a time, by key or button. An answer that cannot be sent is kept in the browser and sent later;
-// the server takes each token once, so that sending it again does no harm.
+// Labelling: one text at a time, by key or button. The server takes each token once.
 (() => {
-  const $ = (id) => document.getElementById(id);
-  const desk = $("desk"), run = desk.dataset.run;
-  const api = `/v1/runs/${encodeURIComponent(run)}`;
-  const unsent = `thresher/${run}/unsent`;
-  let who = desk.dataset.named, item = null, since = 0, busy = false, waiting = null;
+  const { $, run, post, asked, look, said, outbox, person, linked, trouble, tell, key } = window.thresher;
+  let item = null, since = 0, busy = false, waiting = null;
+  const choices = [...document.querySelectorAll("[data-label], [data-verdict]")];
+  const named = (choice) => choice.label ?? { undecided: "cannot decide", bad_text: "bad text" }[choice.verdict];
 
-  const say = (text) => { $("state").textContent = text; };
-  const send = (path, body) => fetch(api + path, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
-  });
-  const kept = () => JSON.parse(localStorage.getItem(unsent) || "[]");
-  const keep = (list) => list.length ? localStorage.setItem(unsent, JSON.stringify(list)) : localStorage.removeItem(unsent);
-
-  const flush = async () => {
-    for (const answer of kept()) {
-      const reply = await send("/labels", answer);
-      if (reply.status >= 500 || reply.status === 429) throw new Error("later");
-      keep(kept().filter((other) => other.token !== answer.token));
-      if (!reply.ok) {
-        const problem = await reply.json();
-        say(`${problem.detail} ${problem.hint}`);
-        await new Promise((go) => setTimeout(go, 2500));
-      }
-    }
+  const taken = (receipt, sent, problem) => {
+    if (problem) { tell("notice", `${problem.detail}. ${problem.hint}`); return; }
+    const mine = sent.label ? { label: sent.label } : { verdict: sent.verdict };
+    const same = named(receipt.choice) === named(mine);
+    if (!same) tell("notice", `That text was answered before: “${named(receipt.choice)}” stands, not “${named(mine)}”. Press u to change it.`);
+    tell("why", receipt.why && same ? `“${named(mine)}” is stored. That text was chosen because: ${receipt.why}` : "");
   };
 
   const show = (next) => {
@@ -33,54 +19,67 @@
     $("text").textContent = item.text;
     $("text-b").hidden = !item.text_b; $("text-b").textContent = item.text_b || "";
     const tip = item.suggestion;
-    $("suggestion").hidden = !tip;
+    $("suggestion").hidden = !tip; $("suggestion").textContent = "";  // a description is read even where it is hidden
     if (tip) {
       const sure = tip.confidence === null ? "" : `, ${Math.round(100 * tip.confidence)} % sure`;
       $("suggestion").textContent = `The machine says ${tip.label}${sure}.${tip.reason ? ` ${tip.reason}` : ""}`;
     }
-    const chosen = item.chosen && item.chosen.label;
-    for (const button of document.querySelectorAll("[data-label]")) {
-      button.setAttribute("aria-pressed", String(button.dataset.label === chosen));
+    const chosen = item.chosen;
+    for (const button of choices) {
+      const pressed = chosen && (button.dataset.label ? button.dataset.label === chosen.label : button.dataset.verdict === chosen.verdict);
+      button.setAttribute("aria-pressed", String(Boolean(pressed)));
     }
     enable(true);
+    window.scrollTo(0, 0);
+    $("item-heading").blur();  // focused again, it is read again, with the text that describes it
     $("item-heading").focus({ preventScroll: true });
   };
 
-  const enable = (on) => { for (const button of desk.querySelectorAll("button")) button.disabled = !on && button.id !== "undo"; };
+  const enable = (on) => { for (const button of $("bar").querySelectorAll("button")) button.disabled = !on && button.id !== "undo"; };
 
   const progress = async () => {
-    const reply = await fetch(`${api}/review?who=${encodeURIComponent(who)}`);
-    if (!reply.ok) return;
-    const found = await reply.json();
+    const found = await look(`/review?who=${encodeURIComponent(person.who)}`);
     $("progress").max = found.total || 1; $("progress").value = found.done;
     const pace = found.seconds_per_label ? `, ${found.seconds_per_label.toFixed(1)} s a text` : "";
-    say(`${found.done} of ${found.total} labels in round ${found.round}; ${found.mine} by you${pace}`);
+    tell("state", `${found.done} of ${found.total} labels in round ${found.round + 1}; ${found.mine} by you in all${pace}`);
   };
 
   const next = async () => {
     clearTimeout(waiting);
     busy = true;
     try {
-      await flush();
-      const reply = await send("/review", { who });
+      await outbox.flush(taken);
+      const reply = await asked(post("/review", { who: person.who }));
       if (reply.status === 200) { show(await reply.json()); progress().catch(() => {}); }
-      else if (reply.status === 204) { idle("Nothing is to be labelled now. This page looks again by itself."); }
-      else { const problem = await reply.json(); idle(`${problem.detail} ${problem.hint}`); }
-    } catch {
-      idle("The service cannot be reached. Your answers are kept here and sent when it is back.");
-    } finally { busy = false; }
+      else if (reply.status === 204) await nothing();
+      else { const problem = await said(reply); idle(`${problem.detail}. ${problem.hint}`); }
+    } catch (error) { idle(trouble(error), [401, 403].includes(error.status) ? 0 : 4000); } finally { busy = false; }
   };
 
-  const idle = (text) => {
-    item = null; enable(false); say(text);
-    $("text").textContent = ""; $("text-b").hidden = $("suggestion").hidden = true;
-    waiting = setTimeout(next, 4000);
+  // Why there is no text, and what happens now.
+  const nothing = async () => {
+    const found = await look("");
+    const page = `/runs/${encodeURIComponent(run)}`;
+    if (found.state === "done") idle(linked("The run is done: thank you.", `${page}/report`, "Read its report"), 0);
+    else if (found.state === "failed" || found.state === "cancelled") idle(linked(`The run is ${found.state}.`, page, "See the run"), 0);
+    else if (found.asked && found.asked.kind === "picks") idle(linked("Nothing is to be labelled yet: experts look over the LLM's picks first.", `${page}/picks`, "Look over the picks"));
+    else if (found.asked && found.state === "waiting") idle(`Others hold the last ${found.asked.total - found.asked.done} of ${found.asked.total} texts of round ${found.asked.round + 1}. What they give back comes here by itself.`);
+    else idle(`All labels that were asked for are in. ${found.progress ? `The run goes on: ${found.progress.doing}.` : "The student is trained on them."} The next texts come here by themselves.`);
+  };
+
+  const idle = (text, again = 4000) => {
+    item = null; enable(false);
+    if ($("state").textContent !== (text.textContent ?? text)) tell("state", text);
+    $("text").textContent = $("text-b").textContent = $("suggestion").textContent = "";
+    $("text-b").hidden = $("suggestion").hidden = true;
+    if (again) waiting = setTimeout(next, again);
   };
 
   const answer = async (choice) => {
     if (!item || busy) return;
-    busy = true; enable(false);
-    keep([...kept(), { token: item.token, seconds: Math.min((performance.now() - since) / 1000, 86400), ...choice }]);
+    busy = true; enable(false); tell("notice", ""); tell("why", "");
+    const seconds = Math.min((performance.now() - since) / 1000, 86400);
+    outbox.put("/labels", { token: item.token, seconds, ...choice });
     item = null;
     await next();
   };
@@ -88,7 +87,7 @@
   const skip = async () => {
     if (!item || busy) return;
     busy = true;
-    try { await send(`/review/${encodeURIComponent(item.token)}/skip`, {}); } catch { /* it comes back when its time is over */ }
+    try { await post(`/review/${encodeURIComponent(item.token)}/skip`, {}); } catch { /* it comes back when its time is over */ }
     await next();
   };
 
@@ -96,43 +95,29 @@
     if (busy) return;
     busy = true;
     try {
-      await flush();
-      const reply = await send("/review/undo", { who });
-      if (reply.status === 200) { clearTimeout(waiting); show(await reply.json()); say("Give this text another label."); }
-      else say("There is nothing of yours to change.");
-    } catch { say("The service cannot be reached."); } finally { busy = false; }
+      await outbox.flush(taken);
+      const reply = await asked(post("/review/undo", { who: person.who }));
+      if (reply.status === 200) { clearTimeout(waiting); show(await reply.json()); tell("why", ""); tell("notice", "Your last text again; what you said is marked. Give it another label."); }
+      else tell("notice", "There is nothing of yours to change.");
+    } catch (error) { tell("notice", trouble(error)); } finally { busy = false; }
   };
 
-  const begin = () => { $("who").hidden = true; desk.hidden = false; next(); };
-
-  desk.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (!button) return;
+  const pressed = (button) => {
     if (button.dataset.label) answer({ label: button.dataset.label });
     else if (button.dataset.verdict) answer({ verdict: button.dataset.verdict });
     else if (button.id === "skip") skip();
     else if (button.id === "undo") undo();
+  };
+  $("bar").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) pressed(button);
   });
   document.addEventListener("keydown", (event) => {
-    if (desk.hidden || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (["INPUT", "TEXTAREA"].includes(event.target.tagName)) return;
-    const labels = document.querySelectorAll("[data-label]");
-    if (/^[1-9]$/.test(event.key) && labels[event.key - 1]) answer({ label: labels[event.key - 1].dataset.label });
-    else if (event.key === "0") answer({ verdict: "undecided" });
-    else if (event.key === "b") answer({ verdict: "bad_text" });
-    else if (event.key === "s") skip();
-    else if (event.key === "u") undo();
-    else return;
+    const found = key(event), button = found && [...$("bar").querySelectorAll("button")].find((each) => each.dataset.key === found);
+    if (!button) return;
     event.preventDefault();
-  });
-  $("who").addEventListener("submit", (event) => {
-    event.preventDefault();
-    who = $("name").value.trim();
-    if (!who) return;
-    localStorage.setItem("thresher/who", who);
-    begin();
+    pressed(button);
   });
   window.addEventListener("online", () => { if (!busy && !item) next(); });
-  if (who) begin();
-  else { $("name").value = localStorage.getItem("thresher/who") || ""; $("who").hidden = false; $("name").focus(); }
+  person.known(next);
 })();

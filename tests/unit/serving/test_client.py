@@ -29,7 +29,45 @@ from serving.problem import Problem
 from serving.settings import Settings
 
 Answer = httpx.Response | Exception
-RUN = {"id": "r1", "state": "running", "why": "", "budget": 32}
+RUN = {
+    "id": "r1",
+    "title": "films",
+    "task": "films",
+    "recipe": "agent",
+    "state": "running",
+    "why": "",
+    "created": "2026-01-01T00:00:00.000000+00:00",
+    "updated": "2026-01-01T00:00:00.000000+00:00",
+    "origin": "service",
+    "budget": 32,
+    "cells": 1,
+    "finished": 0,
+    "human_labels": 3,
+    "machine_labels": 0,
+    "cost": {"calls": 7},
+    "asked": {"kind": "labels", "round": 0, "done": 3, "total": 8},
+    "news": "of a later version",
+}
+ITEM = {
+    "token": "t/1",
+    "example": "a",
+    "text": "a film",
+    "text_b": None,
+    "round": 0,
+    "position": 0,
+    "suggestion": None,
+    "blind": False,
+    "expires": 1.0,
+    "chosen": None,
+}
+RECEIPT = {
+    "example": "a",
+    "choice": {"verdict": "label", "label": "positive"},
+    "confirmed": False,
+    "repeated": False,
+    "done": 1,
+    "total": 2,
+}
 
 
 def problem(status: int, detail: str = "no", hint: str = "do this", **headers: str) -> httpx.Response:
@@ -94,7 +132,8 @@ def test_a_look_is_sent_again(first: Answer) -> None:
     script = Script(first, httpx.Response(200, json=RUN))
     run = script.client.runs.get("r1")
     assert (run.id, run.state, run.over) == ("r1", "running", False)
-    assert (run.model_extra or {})["budget"] == 32
+    assert (run.budget, run.cost.calls, run.asked and run.asked.done) == (32, 7, 3)
+    assert (run.model_extra or {})["news"] == "of a later version"
     assert len(script.seen) == 2
 
 
@@ -133,36 +172,62 @@ def test_a_run_is_created_again_under_the_same_key() -> None:
 
 
 def test_answers() -> None:
-    item = {"token": "t/1", "text": "a film"}
+    progress = {"round": 0, "total": 3, "done": 2, "held": 0, "mine": 2, "seconds_per_label": None}
     script = Script(
-        httpx.Response(200, json=item),
-        httpx.Response(200, json={"done": 1}),
-        httpx.Response(200, json={"done": 2}),
+        httpx.Response(200, json=ITEM),
+        httpx.Response(200, json=RECEIPT),
+        httpx.Response(200, json={**RECEIPT, "done": 2, "why": "odd"}),
         httpx.Response(204),
-        httpx.Response(200, json=item),
-        httpx.Response(200, json={"total": 3}),
+        httpx.Response(200, json=ITEM),
+        httpx.Response(200, json=progress),
     )
     review = script.client.review
     found = review.next("r1", "ann")
     assert found is not None
-    assert (found.token, (found.model_extra or {})["text"]) == ("t/1", "a film")
-    assert review.answer("r1", found.token, "positive", seconds=2.5) == {"done": 1}
-    assert review.answer("r1", found.token, verdict="bad_text") == {"done": 2}
+    assert (found.token, found.text) == ("t/1", "a film")
+    assert review.answer("r1", found.token, "positive", seconds=2.5).done == 1
+    assert review.answer("r1", found.token, verdict="bad_text").why == "odd"
     review.skip("r1", found.token)
-    assert review.undo("r1", "ann") == found
-    assert review.progress("r1") == {"total": 3}
+    assert review.undo("r1", "ann", "a") == found
+    assert review.progress("r1", "ann").mine == 2
     assert [(r.method, r.url.raw_path.decode()) for r in script.seen] == [
         ("POST", "/v1/runs/r1/review"),
         ("POST", "/v1/runs/r1/labels"),
         ("POST", "/v1/runs/r1/labels"),
         ("POST", "/v1/runs/r1/review/t%2F1/skip"),
         ("POST", "/v1/runs/r1/review/undo"),
-        ("GET", "/v1/runs/r1/review"),
+        ("GET", "/v1/runs/r1/review?who=ann"),
     ]
+    assert json.loads(script.seen[4].content) == {"who": "ann", "example": "a"}
     assert [json.loads(r.content) for r in script.seen[1:3]] == [
         {"token": "t/1", "label": "positive", "seconds": 2.5},
         {"token": "t/1", "verdict": "bad_text"},
     ]
+
+
+def test_picks() -> None:
+    pick = {
+        "example": "b/c",
+        "text": "x",
+        "text_b": None,
+        "why": "odd",
+        "round": 1,
+        "kept": None,
+        "reason": "",
+        "who": "",
+    }
+    page = {"items": [pick], "next": None}
+    left = [httpx.Response(200, json={"left": n}) for n in (2, 1, 0)]
+    script = Script(httpx.Response(200, json=page), *left)
+    picks = script.client.picks
+    assert [(each.example, each.kept) for each in picks.list("r1")] == [("b/c", None)]
+    assert [picks.keep("r1", "b/c"), picks.strike("r1", "b/c", "two films", "eve"), picks.keep_rest("r1")] == [2, 1, 0]
+    assert [request.url.raw_path.decode() for request in script.seen[1:]] == [
+        "/v1/runs/r1/picks/b%2Fc",
+        "/v1/runs/r1/picks/b%2Fc",
+        "/v1/runs/r1/picks",
+    ]
+    assert json.loads(script.seen[2].content) == {"keep": False, "reason": "two films", "who": "eve"}
 
 
 def test_a_run_is_waited_for() -> None:

@@ -42,6 +42,11 @@ def test_without_keys_this_machine_may_do_everything_and_with_one_nobody_comes_i
     assert "not known" in problem(client.get("/v1/runs", headers=wrong), 401)
     assert "not known" in problem(client.get("/v1/runs", headers={"Authorization": "Basic YTpi"}), 401)
     assert client.get("/health").json() == {"status": "alive"}
+    for scope, other in (("review", "run"), ("run", "review")):
+        held = {"Authorization": f"Bearer {keys.make(scope, [scope])}"}
+        assert client.get("/v1/runs", headers=held).status_code == 200, "whoever works with runs may look at them"
+        refused = {"run": "/v1/runs/x/cancel", "review": "/v1/runs/x/review"}[other]
+        assert f"may not {other}" in problem(client.post(refused, headers=held), 403)
 
 
 def test_a_body_beyond_its_bound_is_refused_declared_or_not(make) -> None:
@@ -126,6 +131,28 @@ def test_signing_in_leaves_a_cookie_that_no_script_and_no_other_site_can_use(mak
     wrong = client.post("/login", data={"key": "thresher_guess"}, headers=home, follow_redirects=False)
     assert wrong.headers["Location"] == "/login?wrong=true"
     assert "Set-Cookie" not in wrong.headers
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for_and_to_no_other_site(make) -> None:
+    client = make()
+    secret = client.app.state.desk.keys.make("Ada", ["read"])
+    looks, home = {"Accept": "text/html"}, {"Origin": "http://testserver"}
+    sent = client.get("/runs/a-1?x=%2F", headers=looks, follow_redirects=False).headers["Location"]
+    assert sent == "/login?next=%2Fruns%2Fa-1%3Fx%3D%252F"
+    assert 'name="next" value="/runs/a-1?x=%2F"' in client.get(sent, headers=looks).text
+
+    def led(next_: str, key: str = secret) -> str:
+        given = {"data": {"key": key, "next": next_}, "headers": home}
+        return client.post("/login", **given, follow_redirects=False).headers["Location"]
+
+    assert led("/runs/a-1?x=%2F") == "/runs/a-1?x=%2F"
+    assert led("/runs/a-1", "wrong") == "/login?wrong=true&next=%2Fruns%2Fa-1"
+    for elsewhere in ("//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil", "runs", "", "/\t/evil"):
+        assert led(elsewhere) == "/", elsewhere
+    out = client.post("/logout", headers=home, follow_redirects=False)
+    assert out.headers["Location"] == "/login"
+    assert 'thresher_key=""' in out.headers["Set-Cookie"]
+    assert client.get("/v1/runs").status_code == 401
 
 
 def test_every_answer_forbids_sniffing_and_framing(make) -> None:

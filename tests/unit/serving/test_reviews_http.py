@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from agent.domain import Example, Pick
+from agent.domain import Batch, Example, Pick
 from serving.app import create_app
 from serving.settings import Settings
 from tests.support.review_toys import NAMES, RUN, Clock, asks
@@ -60,6 +60,14 @@ def test_a_text_is_taken_skipped_labelled_and_labelled_anew(client: TestClient) 
     answer = client.post(f"{RUNS}/labels", json={"token": item["token"], "verdict": "bad_text"}).json()
     assert answer["choice"] == {"verdict": "bad_text", "label": None}
     assert client.post(f"{RUNS}/review/undo", json={"who": "bob"}).status_code == 204
+
+
+def test_why_a_text_was_chosen_is_told_after_the_answer(client: TestClient) -> None:
+    put(client, 2)
+    chosen = Batch(picks=(Pick(example=Example(id="x0", text="text 0"), why="praise and doubt"),), by="llm:toy")
+    client.app.state.desk.store.journal(RUN, "agent/0/0/").step("0/query", Batch, lambda: chosen)
+    assert "praise" not in json.dumps(taken(client, "ann"))
+    assert [labelled(client, "ann", "sunny")["why"] for _ in range(2)] == ["praise and doubt", ""]
 
 
 def test_an_answer_that_comes_too_late_is_told_back(client: TestClient) -> None:
