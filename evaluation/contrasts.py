@@ -69,7 +69,7 @@ MeasureSpec = Annotated[At | Area, Field(discriminator="kind")]
 class Contrast(Frozen):
     """Arm a minus arm b, with one student and by one measure. Written into the study file before the study runs.
 
-    `measure = "macro_f1"` with `labels = 64` is short for the measure `{ kind = "at", metric = "macro_f1", amount = 64 }`.
+    `measure = "macro_f1"` with `labels = 64` is short for `{ kind = "at", metric = "macro_f1", amount = 64 }`.
     """
 
     a: str
