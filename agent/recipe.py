@@ -51,6 +51,11 @@ class Recipe(Frozen):
         said = self.model_dump_json()
         return any(f'"kind":"{kind}"' in said for kind in ("llm", "generate", "in-context"))
 
+    @property
+    def writes(self) -> bool:
+        """Whether the LLM writes texts in it."""
+        return any(step.query.kind == "generate" for step in self.steps)
+
 
 class WeightsUsed(Frozen):
     """A model as it was really loaded."""

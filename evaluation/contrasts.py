@@ -5,9 +5,9 @@ one shuffle, their mean is the shuffle's value: trainings are not independent sh
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,8 @@ MOST = 8
 ALPHA = 0.05
 
 Verdict = Literal["gain", "loss", "none", "unknown"]
+Side = tuple[str, str]
+"""Arm and student."""
 
 
 class At(Frozen):
@@ -54,12 +56,21 @@ class Area(Frozen):
     low: float | None = None
     high: float | None = None
 
+    @model_validator(mode="after")
+    def _has_a_width(self) -> Self:
+        if self.low is not None and self.high is not None and self.high <= self.low:
+            raise ValueError(f"an area from {self.low:g} to {self.high:g} has no width")
+        return self
+
 
 MeasureSpec = Annotated[At | Area, Field(discriminator="kind")]
 
 
 class Contrast(Frozen):
-    """Arm a minus arm b, with one student and by one measure. Written into the study file before the study runs."""
+    """Arm a minus arm b, with one student and by one measure. Written into the study file before the study runs.
+
+    `measure = "macro_f1"` with `labels = 64` is short for `{ kind = "at", metric = "macro_f1", amount = 64 }`.
+    """
 
     a: str
     b: str
@@ -68,6 +79,19 @@ class Contrast(Frozen):
     measure: MeasureSpec = At()
     b_student: str | None = None
     """The student of b, where it is another one (empty for the LLM's own labels)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("measure", "accuracy"), str):
+            return given
+        rest = {key: value for key, value in given.items() if key not in ("measure", "labels")}
+        at = {"kind": "at", "metric": given.get("measure", "accuracy"), "amount": given.get("labels")}
+        return {**rest, "measure": at}
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return (self.a, self.student), (self.b, self.others)
 
     @property
     def others(self) -> str:
@@ -107,10 +131,13 @@ class Result:
 def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[Result, ...]:
     """Every named contrast with its effect, and p-values corrected together.
 
+    Where a set has no cell of a side, as of a study that was ended early, the effect over all sets is undefined.
+
     Raises:
-        BadInput: more than eight contrasts, two that are equal, no data set, or an arm or student that a set lacks.
+        BadInput: as `check` does, of the arms that each set declares.
     """
-    check(sets, contrasts)
+    students = {student for contrast in contrasts for _, student in contrast.sides}
+    check({each.task: {(arm.name, s) for arm in each.arms for s in students} for each in sets}, contrasts)
     found: list[tuple[Contrast, Effect, list[tuple[str, Effect]], int]] = []
     for contrast in contrasts:
         pairs = [paired_values(each, contrast) for each in sets]
@@ -149,25 +176,28 @@ def curve(
     return tuple((x, mean([comparison], arm, student, At(metric=metric, axis=axis, amount=x))) for x in amounts)
 
 
-def check(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> None:
-    """Whether these contrasts can be drawn on these sets; to be asked before a study runs.
+def check(ran: Mapping[str, Collection[Side]], contrasts: Sequence[Contrast]) -> None:
+    """Whether these contrasts can be drawn; asked before a study runs.
+
+    Args:
+        ran: by data set, the arms and students that run on it.
 
     Raises:
-        BadInput: as in `results`.
+        BadInput: more than eight contrasts, two that are equal, no data set, or a side that a set lacks.
     """
     if len(contrasts) > MOST:
         raise BadInput(f"{len(contrasts)} contrasts are named", f"name at most {MOST}; the rest is descriptive anyway")
     if twice := [each for i, each in enumerate(contrasts) if each in contrasts[:i]]:
         raise BadInput(f"the contrast of {twice[0].a!r} and {twice[0].b!r} is named twice", "name it once")
-    if not sets:
+    if not ran:
         raise BadInput("there is no data set to draw contrasts on", "run the study first")
-    for each in sets:
+    for name, sides in ran.items():
         for contrast in contrasts:
-            for arm, student in ((contrast.a, contrast.student), (contrast.b, contrast.others)):
-                if not each.of(arm, student):
-                    known = sorted({f"{cell.arm} ({cell.student or 'no student'})" for cell in each.cells})
-                    what = f"{each.task!r} has no cell of arm {arm!r} with student {student!r}"
-                    raise BadInput(what, f"it has {', '.join(known) or 'none'}")
+            for arm, student in contrast.sides:
+                if (arm, student) not in sides:
+                    known = ", ".join(sorted(f"{a} ({s or 'LLM itself'})" for a, s in sides))
+                    what = f"{name!r} has no arm {arm!r} with {f'the student {student!r}' if student else 'no student'}"
+                    raise BadInput(what, f"it has {known or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -184,9 +214,9 @@ def paired_values(comparison: Comparison, contrast: Contrast) -> Pairs:
     left, right = comparison.of(contrast.a, contrast.student), comparison.of(contrast.b, contrast.others)
     a = values(left, contrast.measure, comparison.budget, beside=right)
     b = values(right, contrast.measure, comparison.budget, beside=left)
-    if comparison.arm(contrast.a).fixed and not comparison.arm(contrast.b).fixed:
+    if a and comparison.arm(contrast.a).fixed and not comparison.arm(contrast.b).fixed:
         a = dict.fromkeys(b, next(iter(a.values())))
-    elif comparison.arm(contrast.b).fixed and not comparison.arm(contrast.a).fixed:
+    elif b and comparison.arm(contrast.b).fixed and not comparison.arm(contrast.a).fixed:
         b = dict.fromkeys(a, next(iter(b.values())))
     both = [shuffle for shuffle in a if shuffle in b]
     return Pairs(tuple(a[s] for s in both), tuple(b[s] for s in both), len(set(a) ^ set(b)))
@@ -204,6 +234,8 @@ def values(
         amount = budget if measure.amount is None else measure.amount
         points = {cell.seed: at(cell, amount, measure.axis) for cell in cells}
         return {shuffle: math.nan if p is None else getattr(p, measure.metric) for shuffle, p in points.items()}
+    if not cells:
+        return {}
     low, high = ends((*cells, *beside), measure, budget)
     return {cell.seed: area(cell, low, high, measure.metric, measure.axis) for cell in cells}
 

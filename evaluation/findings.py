@@ -71,7 +71,7 @@ def findings(comparison: Comparison, evidence: Evidence) -> tuple[Finding, ...]:
     the test set itself, which favours that arm and not ours.
     """
     focus = agent(comparison)
-    if focus is None or not comparison.students:
+    if focus is None or not comparison.students or comparison.said:
         return ()
     student = comparison.students[0]
     others = [arm for arm in comparison.arms if arm.name != focus.name]
@@ -93,10 +93,17 @@ def findings(comparison: Comparison, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def headline(comparison: Comparison, found: tuple[Finding, ...], evidence: Evidence) -> Headline:
-    """One line that says whether the method under test won, and the numbers under it."""
+    """One line that says whether the method under test won, and the numbers under it.
+
+    Of a data set of a study it is what the study says of it.
+    """
+    if comparison.said:
+        return Headline("unknown", comparison.said[0], comparison.said[1:])
     focus, named = agent(comparison), [each for each in found if each.named]
     if focus is None or not named:
-        return Headline("unknown", "There is nothing to compare: no arm under test, or none beside it.", ())
+        return Headline(
+            "unknown", "No arm is under test here, or none stands beside it: all numbers are descriptive.", ()
+        )
     student = found[0].student
     own = evidence.estimate(focus.name, student)
     name = shown(comparison, focus, student)
@@ -113,7 +120,7 @@ def headline(comparison: Comparison, found: tuple[Finding, ...], evidence: Evide
     return Headline(tone, _title(tone, name, comparison.budget, named), sentences)
 
 
-def percent(value: Estimate) -> str:
+def percent(value: Estimate | Effect) -> str:
     """`81.2 % [78.0, 84.1]`, the mean and its interval."""
     if math.isnan(value.mean):
         return "–"

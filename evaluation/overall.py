@@ -1,42 +1,49 @@
-"""A study over all of its data sets: means by shuffle, the contrasts that were named, the labels that targets took."""
+"""A study over all of its data sets: every arm's mean over shuffles, the contrasts that were named, ranks over sets.
+
+Sets are strata: each counts once, and shuffles count within their set (`evaluation.shuffles`), since shuffle 3 of one
+set has nothing to do with shuffle 3 of another.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
-from evaluation.compare import Difference, Estimate, estimate, holm, paired
-from evaluation.curves import Measure, at
-from evaluation.findings import p_value, percent, points
+from evaluation import contrasts, ranks
+from evaluation.axes import Axis, spent
+from evaluation.contrasts import At, Result, Side
+from evaluation.curves import Measure
+from evaluation.findings import filled_share, percent, shown
+from evaluation.ranks import Ranks
 from evaluation.records import Cell, Comparison
-from evaluation.study import Contrast, Study
-from evaluation.table import aligned, count
+from evaluation.shuffles import Effect
+from evaluation.study import Study
+from evaluation.study_arms import ZERO_SHOT
+from evaluation.table import aligned, count, mean, used
+from evaluation.targets import reaches, savings
 from evaluation.trainings import averaged
+from evaluation.verdicts import COVERS, described, told
 
-_HEAD = ("arm", "student", "n", "accuracy [95 %]", "macro-F1", "human min", "tokens")
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A contrast over the shuffles that all sets have on both sides."""
-
-    contrast: Contrast
-    difference: Difference
-    p: float
-    """Corrected for the number of contrasts (Holm)."""
-
-    @property
-    def verdict(self) -> str:
-        if math.isnan(self.p):
-            return "too few shuffles to say"
-        if self.p >= 0.05 or not self.difference.evidence:
-            return "no evidence of a difference"
-        return "a gain" if self.difference.mean > 0 else "a loss"
+AXES: tuple[Axis, ...] = get_args(Axis)
+METRICS: tuple[Measure, ...] = get_args(Measure)
+_HEAD = (
+    "arm",
+    "student",
+    "n",
+    "human",
+    "machine",
+    "accuracy [95 %]",
+    "macro-F1",
+    "human min",
+    "tokens",
+    "LLM s",
+    "filled",
+)
 
 
 class Overall:
-    """Sets with equal weight: the value of a shuffle is the mean over the sets, n is the number of shuffles.
+    """What a study measured.
 
     Args:
         study: what was planned.
@@ -50,129 +57,153 @@ class Overall:
         self.study, self.full = study, full or {}
         self.sets = {name: averaged(each) for name, each in sets.items()}
 
-    def shuffles(self, arm: str, student: str) -> tuple[int, ...]:
-        """Those that every set has."""
-        found = [{cell.seed for cell in each.of(arm, student)} for each in self.sets.values()]
-        return tuple(sorted(set[int].intersection(*found))) if found else ()
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        return tuple(self.sets.values())
 
-    def values(self, arm: str, student: str, measure: Measure = "accuracy", labels: int | None = None) -> list[float]:
-        """By shuffle, the mean over the sets at so many labels of people (the budget where None)."""
-        wanted = self.study.budget if labels is None else labels
-        return [float(np.mean([_value(cell, wanted, measure) for cell in cells])) for cells in self.cells(arm, student)]
+    @property
+    def pairs(self) -> tuple[Side, ...]:
+        """Arms with their students, and the LLM's own row where it was read."""
+        own = any(each.of(ZERO_SHOT, "") for each in self.comparisons)
+        return (*self.study.pairs, *([(ZERO_SHOT, "")] if own else []))
 
-    def estimate(self, arm: str, student: str) -> Estimate:
-        return estimate(self.values(arm, student))
+    def alone(self, name: str) -> "Overall":
+        """One of the sets."""
+        return Overall(self.study, {name: self.sets[name]}, self.full)
 
-    def tested(self) -> tuple[Tested, ...]:
+    def cells(self, arm: str, student: str) -> tuple[Cell, ...]:
+        return tuple(cell for each in self.comparisons for cell in each.of(arm, student))
+
+    def estimate(self, arm: str, student: str, metric: Measure = "accuracy") -> Effect:
+        """At the budget; undefined where a set has no whole shuffle of it."""
+        return contrasts.mean(self.comparisons, arm, student, At(metric=metric))
+
+    def results(self) -> tuple[Result, ...]:
         """The contrasts of the study, in its order."""
-        found = [self._difference(contrast) for contrast in self.study.contrasts]
-        corrected = holm([each.p for each in found])
-        return tuple(map(Tested, self.study.contrasts, found, corrected))
+        return contrasts.results(self.comparisons, self.study.contrasts)
 
     def share_of_full(self, arm: str, student: str) -> float:
         """Mean over the sets of accuracy at the budget over that with every gold label; nan where that is unknown."""
         shares: list[float] = []
         for name, each in self.sets.items():
-            found = [_value(cell, self.study.budget, "accuracy") for cell in each.of(arm, student)]
             whole = self.full.get(name, {}).get(student, math.nan)
-            shares.append(float(np.mean(found)) / whole if found else math.nan)
+            shares.append(contrasts.mean([each], arm, student, At()).mean / whole)
         return float(np.mean(shares))
 
-    def reached(self, arm: str, student: str, target: float, name: str) -> tuple[int, int, float]:
-        """(shuffles that reached the accuracy in a set, shuffles, median labels; inf where most did not)."""
-        cells = self.sets[name].of(arm, student)
-        labels = [_first(cell, target) for cell in cells]
-        return sum(map(math.isfinite, labels)), len(cells), _median(labels)
+    def ranks(self) -> dict[str, Ranks]:
+        """Arms over data sets by student, where five or more sets and three or more arms have values."""
+        if len(self.sets) < ranks.LEAST:
+            return {}
+        found: dict[str, Ranks] = {}
+        for student in self.study.students:
+            names = [arm.name for arm in self.study.arms_of(student.name)]
+            names = [arm for arm in names if not math.isnan(self.estimate(arm, student.name).mean)]
+            if len(names) > 2:
+                found[student.name] = ranks.ranked(self.comparisons, names, student.name)
+        return found
 
-    def cells(self, arm: str, student: str) -> list[list[Cell]]:
-        """For each shuffle, its cell in each set."""
-        by_set = [{cell.seed: cell for cell in each.of(arm, student)} for each in self.sets.values()]
-        return [[cells[shuffle] for cells in by_set] for shuffle in self.shuffles(arm, student)]
-
-    def _difference(self, contrast: Contrast) -> Difference:
-        sides = self.study.sides(contrast)
-        both = set(self.shuffles(*sides[0])) & set(self.shuffles(*sides[1]))
-        a, b = (
-            [
-                value
-                for shuffle, value in zip(
-                    self.shuffles(*side), self.values(*side, contrast.measure, contrast.labels), strict=True
-                )
-                if shuffle in both
-            ]
-            for side in sides
+    def said(self, name: str) -> tuple[str, ...]:
+        """What the page of one set says of the contrasts: their test where the study has this set alone."""
+        if len(self.sets) == 1:
+            return told(self.results())
+        first = (
+            f"One of the {len(self.sets)} data sets of the study {self.study.name!r}: the differences that it names "
+            "are tested over all sets together, and what stands here is descriptive."
         )
-        return paired(a, b)
+        return first, *described([self.sets[name]], self.study.contrasts)
 
 
 def summary(overall: Overall) -> str:
-    """Table, contrasts and targets for a terminal."""
-    study = overall.study
-    pairs = [(arm.name, student.name) for student in study.students for arm in study.arms_of(student.name)]
+    """Means, named contrasts and ranks over all sets, for a terminal."""
+    many = len(overall.sets)
+    n = "1 data set" if many == 1 else f"mean over {many} data sets, each counting once"
+    covers = COVERS if overall.study.contrasts else f"{COVERS[:1].lower()}{COVERS[1:]}"
+    lines = [*rows(overall), "", f"At {overall.study.budget} labels of people, {n}; n is the number of whole shuffles."]
+    lines += [*([] if overall.study.contrasts else [covers]), "", *told(overall.results())]
+    for student, found in overall.ranks().items():
+        placed = ", ".join(f"{arm} {rank:.2f}" for arm, rank in zip(found.arms, found.means, strict=True))
+        lines += ["", f"Mean ranks, {student}: {placed}. {found.said}"]
+    return "\n".join(lines)
+
+
+def of_set(overall: Overall, name: str) -> str:
+    """One set of several: its table, and what does not carry over from one set to another; all of it descriptive."""
+    alone = overall.alone(name)
+    return "\n".join([*rows(alone), *aside(overall, name)])
+
+
+def aside(overall: Overall, name: str) -> list[str]:
+    """Labels to reach the targets and labels saved, set by set: a mean of them over sets would mean nothing."""
+    study, here = overall.study, overall.sets[name]
+    return [*reaches(here, study.pairs, study.targets), *savings(here, study.contrasts)]
+
+
+def rows(overall: Overall) -> list[str]:
+    """A line for each arm and student that ran."""
     full = bool(overall.full)
+    there = [pair for pair in overall.pairs if overall.cells(*pair)]
     head = (*_HEAD, *(["of full"] if full else []))
-    lines = aligned([head, *(_row(overall, arm, student, full) for arm, student in pairs)], left=2)
-    n = "1 data set" if len(overall.sets) == 1 else f"mean over {len(overall.sets)} data sets"
-    lines += ["", f"At {study.budget} labels of people, {n}; n is the number of whole shuffles, intervals cover those."]
-    return "\n".join([*lines, *_contrasts(overall), *_targets(overall, pairs)])
+    notes = {a.name: f"{a.shown}: {a.note}." for each in overall.comparisons for a in each.arms if a.note}
+    lines = [notes[name] for name in dict.fromkeys(arm for arm, _ in there) if name in notes]
+    return [*aligned([head, *(_row(overall, arm, student, full) for arm, student in there)], left=2), *lines]
 
 
 def _row(overall: Overall, arm: str, student: str, full: bool) -> tuple[str, ...]:
-    macro = overall.values(arm, student, "macro_f1")
-    cells = [cell for row in overall.cells(arm, student) for cell in row]
-    share = overall.share_of_full(arm, student)
+    cells, budget = overall.cells(arm, student), overall.study.budget
+    names = dict.fromkeys(shown(each, each.arm(arm), student) for each in overall.comparisons if each.of(arm, student))
+    accuracy, macro = overall.estimate(arm, student), overall.estimate(arm, student, "macro_f1")
+    filled, share = filled_share(cells), overall.share_of_full(arm, student)
     return (
-        arm,
-        student,
-        str(len(macro)),
-        percent(overall.estimate(arm, student)),
-        f"{100 * float(np.mean(macro)):.1f} %" if macro else "–",
-        f"{float(np.mean([c.cost.human_seconds for c in cells])) / 60:.1f}" if cells else "–",
-        count(float(np.mean([c.cost.tokens_in + c.cost.tokens_out for c in cells]))) if cells else "–",
-        *([("–" if math.isnan(share) else f"{share:.1%}")] if full else []),
+        " / ".join(names),
+        student or "(LLM itself)",
+        str(len(cells)),
+        count(used(cells, budget, "human_labels")),
+        count(used(cells, budget, "machine_labels")),
+        percent(accuracy),
+        _share(macro.mean),
+        f"{mean(cells, lambda cell: cell.cost.human_seconds) / 60:.1f}",
+        count(mean(cells, lambda cell: cell.cost.tokens_in + cell.cost.tokens_out)),
+        count(mean(cells, lambda cell: cell.cost.seconds)),
+        "–" if math.isnan(filled) else f"{100 * filled:.0f} %",
+        *([_share(share)] if full else []),
     )
 
 
-def _contrasts(overall: Overall) -> list[str]:
-    if not overall.study.contrasts:
-        return ["", "No contrast was named before the run: everything above is descriptive."]
-    lines = ["", "Contrasts named before the run, p corrected for their number (Holm); all else is descriptive:"]
-    for each in overall.tested():
-        (a, student), (b, other) = overall.study.sides(each.contrast)
-        names = f"{a} - {b}, {student}" if student == other else f"{a}, {student} - {b}, {other}"
-        labels = overall.study.budget if each.contrast.labels is None else each.contrast.labels
-        p = "" if math.isnan(each.p) else f", p {p_value(each.p)}"
-        n = f"n = {each.difference.n}"
-        what = f"{each.contrast.measure} at {labels}"
-        lines.append(f"  {names}, {what}: {points(each.difference)}{p} ({n}); {each.verdict}")
-    return lines
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
-def _targets(overall: Overall, pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Labels to reach each target, set by set: sets differ too much for a mean of them to mean anything."""
-    lines: list[str] = []
-    for target in overall.study.targets:
-        for name in overall.sets:
-            found = [(arm, student, *overall.reached(arm, student, target, name)) for arm, student in pairs]
-            told = ", ".join(_reached(*each) for each in found if each[3])
-            lines.append(f"  {target:.0%} on {name}: {told}")
-    return ["", "Labels to reach a target, median over shuffles (descriptive):", *lines] if lines else []
+def curve_rows(overall: Overall) -> list[dict[str, object]]:
+    """Mean learning curves with their intervals, a row an amount: over labels and over whatever else was spent."""
+    found: list[dict[str, object]] = []
+    for name, each in overall.sets.items():
+        for arm, student in overall.pairs:
+            for axis in AXES:
+                if _spends(each.of(arm, student), axis):
+                    found += [{"data": name, **row} for row in _curve(each, arm, student, axis)]
+    return found
 
 
-def _reached(arm: str, student: str, hits: int, n: int, median: float) -> str:
-    return f"{arm}, {student} {'not reached' if math.isinf(median) else f'{median:g}'} ({hits} of {n})"
+def _spends(cells: Sequence[Cell], axis: Axis) -> bool:
+    """Whether there is a curve over that axis, and it says more than that nothing was spent."""
+    amounts = [spent(cell, point, axis) for cell in cells for point in cell.curve]
+    return bool(amounts) and (axis == "labels" or max(amounts) > 0)
 
 
-def _value(cell: Cell, labels: int, measure: Measure) -> float:
-    point = at(cell, labels)
-    return math.nan if point is None else float(getattr(point, measure))
-
-
-def _first(cell: Cell, target: float) -> float:
-    """Labels at the first point that is there; inf where none is."""
-    return min((float(point.human_labels) for point in cell.curve if point.accuracy >= target), default=math.inf)
-
-
-def _median(values: Sequence[float]) -> float:
-    """The lower one of two: with infinite values their mean would say nothing."""
-    return sorted(values)[(len(values) - 1) // 2] if values else math.nan
+def _curve(comparison: Comparison, arm: str, student: str, axis: Axis) -> list[dict[str, object]]:
+    both = [contrasts.curve(comparison, arm, student, axis, metric) for metric in METRICS]
+    return [
+        {
+            "arm": arm,
+            "student": student,
+            "axis": axis,
+            "amount": float(places[0][0]),
+            "shuffles": places[0][1].n,
+            **{
+                f"{metric}{what}": value
+                for metric, (_, height) in zip(METRICS, places, strict=True)
+                for what, value in (("", height.mean), ("_low", height.low), ("_high", height.high))
+            },
+        }
+        for places in zip(*both, strict=True)
+    ]

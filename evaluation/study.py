@@ -5,17 +5,14 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from agent.errors import BadInput
 from agent.students import LearnerSpec
-from evaluation.curves import Measure
-from evaluation.study_arms import StudyArm, counts, unmet
+from evaluation.contrasts import Area, Contrast, Side, check
+from evaluation.study_arms import ZERO_SHOT, StudyArm, counts, unmet
 from prompts.messages import Frozen
-
-CONTRASTS = 8
-"""Comparisons that a study may name at most: each one more makes all the others harder to show."""
 
 
 class StudyStudent(Frozen):
@@ -36,20 +33,6 @@ class StudyStudent(Frozen):
 def _student(given: Any) -> Any:
     """`"svm"` is short for `{ learner = { kind = "svm" } }`."""
     return {"learner": {"kind": given}} if isinstance(given, str) else given
-
-
-class Contrast(Frozen):
-    """A difference between two arms that is tested, a minus b. All others are descriptive."""
-
-    a: str
-    b: str
-    student: str = ""
-    """The first student where empty."""
-    b_student: str = ""
-    """That of b, where it is another one."""
-    measure: Measure = "accuracy"
-    labels: int | None = Field(default=None, ge=0)
-    """People's labels at which they are compared; the budget where left out."""
 
 
 class StudyPeople(Frozen):
@@ -99,7 +82,9 @@ class Study(Frozen):
     """Trainings of each shuffle. Their mean is one observation: they share pool, order and seed batch."""
     students: tuple[Annotated[StudyStudent, BeforeValidator(_student)], ...] = Field(min_length=1)
     arms: tuple[StudyArm, ...] = Field(min_length=1)
-    contrasts: tuple[Contrast, ...] = Field(default=(), max_length=CONTRASTS)
+    contrasts: tuple[Contrast, ...] = ()
+    """Differences that are tested, over all sets together; all others are descriptive. The student is the first one
+    where none is named."""
     targets: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = ()
     """Accuracies of which the labels to reach them are counted."""
     minutes: float | None = Field(default=None, gt=0)
@@ -108,6 +93,14 @@ class Study(Frozen):
     """Whether each student is also trained once on every gold label of the pool, to compare with."""
     people: StudyPeople = StudyPeople()
     llm: StudyLlm = StudyLlm()
+
+    @field_validator("contrasts", mode="before")
+    @classmethod
+    def _with_the_first_student(cls, given: Any, info: ValidationInfo) -> Any:
+        students = info.data.get("students")
+        if not students or not isinstance(given, list | tuple):
+            return given
+        return [{"student": students[0].name, **each} if isinstance(each, dict) else each for each in given]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -150,22 +143,22 @@ class Study(Frozen):
                 raise ValueError(f"the arm {arm.name!r} never has the {missed[0]} labels of a point; it has {told}")
 
     def _check_contrasts(self) -> None:
+        # The LLM's own row goes with others where it has labelled the same test texts.
+        own = [(ZERO_SHOT, "")] if self.llm.test_reads >= self.test else []
+        try:
+            check(dict.fromkeys(self.sets, (*self.pairs, *own)), self.contrasts)
+        except BadInput as error:
+            raise ValueError(f"contrasts: {error}") from error
         for i, contrast in enumerate(self.contrasts):
-            for arm, student in self.sides(contrast):
-                where = f"contrast {i + 1}"
-                if student not in {each.name for each in self.students}:
-                    raise ValueError(f"{where} names the student {student!r}, and there is none")
-                if arm not in {each.name for each in self.arms_of(student)}:
-                    raise ValueError(f"{where} names the arm {arm!r}, which the student {student!r} does not run")
-            if len(set(self.sides(contrast))) < 2:
-                raise ValueError(f"contrast {i + 1} compares {contrast.a!r} with itself")
-            if (contrast.labels or 0) > self.budget:
-                raise ValueError(f"contrast {i + 1} looks at {contrast.labels} labels, the budget is {self.budget}")
+            measure = contrast.measure
+            amount = measure.high if isinstance(measure, Area) else measure.amount
+            if measure.axis == "labels" and (amount or 0) > self.budget:
+                raise ValueError(f"contrast {i + 1} looks at {amount:g} labels, the budget is {self.budget}")
 
-    def sides(self, contrast: Contrast) -> tuple[tuple[str, str], tuple[str, str]]:
-        """Arm and student on either side."""
-        student = contrast.student or self.students[0].name
-        return (contrast.a, student), (contrast.b, contrast.b_student or student)
+    @property
+    def pairs(self) -> tuple[Side, ...]:
+        """Every arm with every student that runs it."""
+        return tuple((arm.name, student.name) for student in self.students for arm in self.arms_of(student.name))
 
     def student(self, name: str) -> StudyStudent:
         return next(each for each in self.students if each.name == name)
@@ -243,4 +236,5 @@ def _hint(error: ErrorDetails) -> str:
     inside = [part for part in error["loc"][:-1] if isinstance(part, str)]
     if error["type"] != "extra_forbidden" or len(inside) > 1:
         return "see Studies in evaluation/README.md"
-    return f"known there: {', '.join((_PARTS[inside[0]] if inside else Study).model_fields)}"
+    known = [*(_PARTS[inside[0]] if inside else Study).model_fields, *(["labels"] if inside == ["contrasts"] else [])]
+    return f"known there: {', '.join(known)}"

@@ -15,7 +15,8 @@ from evaluation.records import Arm, Role
 from prompts.messages import Frozen
 
 NAME = r"^[\w][\w .+-]{0,39}$"
-RESERVED = ("full", "zero-shot")
+ZERO_SHOT = "zero-shot"
+RESERVED = ("full", ZERO_SHOT)
 """Names of rows that no arm makes: a student trained on every gold label, and the LLM itself."""
 
 _ROLES: dict[str, Role] = {"agent": "agent", "random-and-machine": "control", "machine-only": "machine"}

@@ -41,11 +41,11 @@ def _mean(cells: Sequence[Cell]) -> Cell:
     return cells[0].model_copy(update=update)
 
 
-def _point(points: Sequence[Point | None], labels: int) -> Point:
+def _point(points: Sequence[Point | None], labels: float) -> Point:
     there = [point for point in points if point is not None]
     whole = len(there) == len(points)
     return Point(
-        human_labels=labels,
+        human_labels=round(labels),
         machine_labels=round(float(np.mean([point.machine_labels for point in there]))),
         generated=round(float(np.mean([point.generated for point in there]))),
         accuracy=float(np.mean([point.accuracy for point in there])) if whole else math.nan,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from evaluation.axes import WORDS
-from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Verdict, paired_values
+from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Side, Verdict, paired_values
 from evaluation.findings import p_value, points
 from evaluation.records import Comparison
 from evaluation.shuffles import Effect, effect
@@ -45,10 +45,13 @@ def described(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tupl
 
 def named(contrast: Contrast) -> str:
     """`agent - random (bert), mean accuracy over human labels`."""
-    one, other = contrast.student or "LLM itself", contrast.others or "LLM itself"
-    if one == other:
-        return f"{contrast.a} - {contrast.b} ({one}), {of(contrast.measure)}"
-    return f"{contrast.a} ({one}) - {contrast.b} ({other}), {of(contrast.measure)}"
+    return f"{sides(*contrast.sides)}, {of(contrast.measure)}"
+
+
+def sides(a: Side, b: Side) -> str:
+    """`agent - random (bert)`, or `agent (bert) - agent (svm)`."""
+    one, other = a[1] or "LLM itself", b[1] or "LLM itself"
+    return f"{a[0]} - {b[0]} ({one})" if one == other else f"{a[0]} ({one}) - {b[0]} ({other})"
 
 
 def of(measure: MeasureSpec) -> str:

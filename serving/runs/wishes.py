@@ -1,7 +1,7 @@
 """What a user asks for, checked before anything is started, and the job that it amounts to."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agent.domain import Task
@@ -92,7 +92,7 @@ def check(wish: Wish) -> None:
     if wish.data_card:
         card(wish.data_card)
     _reads(wish)
-    _pairs(wish)
+    demand_single(wish.recipes, wish.table)
     if wish.compare and (wish.test is None or not wish.simulate):
         raise BadInput("a comparison needs gold labels of pool and test texts", "give --test FILE and --simulate")
     if not wish.simulate and wish.seeds * len(wish.students) > 1:
@@ -141,10 +141,11 @@ def _inputs_of(table: Table) -> Iterator[tuple[str, str]]:
         yield id_, columns.texts[i] + (f" {columns.texts_b[i]}" if columns.texts_b else "")
 
 
-def _pairs(wish: Wish) -> None:
-    writing = [each for each in wish.recipes if any(step.query.kind == "generate" for step in each.steps)]
-    if wish.table.columns.texts_b is not None and writing:
-        what = f"the recipe {writing[0].name!r} writes single texts, and {wish.table.path} holds pairs"
+def demand_single(recipes: Sequence[Recipe], table: Table) -> None:
+    """Raises BadInput where a recipe writes texts and the table holds pairs of them."""
+    writing = [each.name for each in recipes if each.writes]
+    if table.columns.texts_b is not None and writing:
+        what = f"the recipe {writing[0]!r} writes single texts, and {table.path} holds pairs"
         raise BadInput(what, "take a recipe without generation, such as random-and-machine")
 
 

@@ -95,8 +95,7 @@ class Worker:
         pool = shuffled(self.job, self.table, cell.seed)
         bench = self._bench(pool, cell.seed)
         show = self.screen.batch if self.screen and observe is not None and cell == self.job.main else None
-        writes = any(step.query.kind == "generate" for step in spec.recipe.steps)
-        fence = self._fenced() if writes else None
+        fence = self._fenced() if spec.recipe.writes else None
         lab = Lab(spec, bench, fence, self._kept(cell), observe, show, self.experts, self.watch)
         return learn(spec, pool, lab, self.journal(f"{cell.key()}/"))
 
@@ -159,8 +158,8 @@ class Worker:
         full = np.full((len(self.test.columns), p.shape[1]), np.nan)
         full[: len(p)] = p
         asked = np.arange(len(full)) < len(p)
-        point = scored(self.test, self.job.task.names, full, Point(human_labels=0), asked)
         cost = sum((reply.cost for reply in said.replies if isinstance(reply, ChatReply)), Cost())
+        point = scored(self.test, self.job.task.names, full, Point(human_labels=0, cost=cost), asked)
         return CellRecord(arm="zero-shot", seed=self.job.seeds[0], curve=(point,), cost=cost, run=self.job.id)
 
     def _kept(self, cell: Cell) -> Path | None:

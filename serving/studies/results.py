@@ -3,7 +3,7 @@
 import csv
 import io
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agent.recipe import Recipe, WeightsUsed
-from evaluation.overall import Overall, summary
+from evaluation.overall import Overall, aside, curve_rows, of_set, summary
+from evaluation.ranks_figure import critical_difference_svg
 from evaluation.records import Arm, Cell, Comparison
 from evaluation.report import write_report
 from evaluation.split import SplitReport
 from evaluation.study import Planned, Study, complete
-from evaluation.table import table
-from evaluation.trainings import averaged
+from evaluation.study_arms import ZERO_SHOT
 from prompts.messages import Frozen
 from serving.runs import outputs
 from serving.runs.results import caveats, models
@@ -80,16 +80,22 @@ def leave(work: Ready, ended: Ended, out: Path) -> str:
     record = _record(work, ended, done, whole)
     sets = {name: comparison(work, ended, name, whole, record) for name in study.sets}
     out.mkdir(parents=True, exist_ok=True)
+    overall = Overall(study, sets, record.full)
     for name, each in sets.items():
-        atomic.write(out / f"{name}.json", each.model_dump_json())
+        said = overall.said(name)
+        atomic.write(out / f"{name}.json", each.model_copy(update={"said": said}).model_dump_json())
         if each.cells:
-            write_report(averaged(each), out / f"{name}.html")
-    _write_cells(out, done, whole)
-    text = told(study, sets, record)
+            write_report(overall.sets[name].model_copy(update={"said": said}), out / f"{name}.html")
+    for student, found in overall.ranks().items():
+        atomic.write(out / f"ranks-{student}.svg", critical_difference_svg(found))
+    _write(out, "cells", [row for plan, cell in done.items() for row in _rows(plan, cell, plan in whole)])
+    _write(out, "curves", curve_rows(overall))
+    text = told(overall, record)
     atomic.write(out / "tables.txt", f"{text}\n")
     atomic.write(out / "study.json", record.model_dump_json(indent=1))
     work.store.mark(work.bundle.run, "done", record.ended)
-    return f"{text}\n\n{out}: study.json, tables.txt, cells.csv, cells.parquet, and .json and .html of each data set"
+    files = "study.json, tables.txt, cells and curves (over labels and over costs) as .csv and .parquet"
+    return f"{text}\n\n{out}: {files}, .json and .html of each data set"
 
 
 def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cell], record: StudyRecord) -> Comparison:
@@ -98,9 +104,9 @@ def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cel
     names = data.card.task().names
     arms = [arm.shown(record.recipes[arm.name]) for arm in study.arms]
     cells = [cell for plan, cell in whole.items() if plan.data == name]
-    if cells and (read := _referred(work, ended, "zero-shot", name)):
+    if cells and (read := _referred(work, ended, ZERO_SHOT, name)):
         note = f"read from the first {study.llm.test_reads} test texts, nothing is trained"
-        arms.append(Arm(name="zero-shot", title="the LLM itself, zero-shot", role="machine", note=note, fixed=True))
+        arms.append(Arm(name=ZERO_SHOT, title="the LLM itself, zero-shot", role="machine", note=note, fixed=True))
         cells += read
     job = next(i.job for i in work.items if i.data == name).model_copy(update={"llm": work.weights.llm})
     early = () if record.ended == WHOLE else (f"The study is not whole: {record.ended}.",)
@@ -128,13 +134,18 @@ def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cel
     )
 
 
-def told(study: Study, sets: Mapping[str, Comparison], record: StudyRecord) -> str:
-    """For a terminal: a table of each set, then all of them together."""
+def told(overall: Overall, record: StudyRecord) -> str:
+    """For a terminal: each of several sets, then all of them together."""
     lines: list[str] = []
-    for name, each in sets.items():
+    for name, each in overall.sets.items():
         n = ", ".join(f"{student} {n}" for student, n in record.shuffles[name].items())
-        lines += [f"{name}: whole shuffles: {n}", "", table(averaged(each)) if each.cells else "no whole shuffle", ""]
-    lines += ["all data sets", "", summary(Overall(study, sets, record.full)), ""]
+        lines += [f"{name}: whole shuffles: {n}", ""]
+        if len(overall.sets) > 1:
+            lines += [of_set(overall, name) if each.cells else "no whole shuffle", ""]
+    if len(overall.sets) > 1:
+        lines += ["all data sets", "", summary(overall), ""]
+    else:
+        lines += [summary(overall), *(line for name in overall.sets for line in aside(overall, name)), ""]
     lines.append(f"{record.done} of {record.planned} cells, {record.ended}; {record.seconds:.0f} s, {record.machine}")
     return "\n".join([*lines, *_where(record.spent)])
 
@@ -214,21 +225,21 @@ def _settings(study: Study, record: StudyRecord, name: str) -> dict[str, str]:
     }
 
 
-def _write_cells(out: Path, done: Mapping[Planned, Cell], whole: Mapping[Planned, Cell]) -> None:
-    """A row for each point of each curve, also of shuffles that are not whole."""
-    rows = [row for plan, cell in done.items() for row in _rows(plan, cell, plan in whole)]
+def _write(out: Path, stem: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """As CSV and as Parquet."""
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
-    beside = out / ".cells.parquet.part"
+    beside = out / f".{stem}.parquet.part"
     pq.write_table(pa.table(columns), beside)
-    beside.replace(out / "cells.parquet")
+    beside.replace(out / f"{stem}.parquet")
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
     writer.writerows(row.values() for row in rows)
-    atomic.write(out / "cells.csv", text.getvalue())
+    atomic.write(out / f"{stem}.csv", text.getvalue())
 
 
 def _rows(plan: Planned, cell: Cell, whole: bool) -> list[dict[str, object]]:
+    """A row for each point of the curve, also of shuffles that are not whole."""
     return [
         {
             **plan.model_dump(),

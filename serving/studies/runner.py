@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from agent.errors import StoreError
 from agent.protocols import Embedder
+from agent.recipe import Recipe
 from evaluation.datasets import Fetcher
 from evaluation.records import Cell as CellRecord
 from evaluation.study import Study
@@ -18,6 +19,7 @@ from serving.data.fetch import DataFetcher
 from serving.llm.probe import demand_reads
 from serving.runs import wiring
 from serving.runs.store import Store
+from serving.runs.wishes import demand_single
 from serving.studies.data import DataSet, data_set
 from serving.studies.hand import Bundle, Done, Spent, Vectors
 from serving.studies.hands import Hands
@@ -73,7 +75,13 @@ def prepare(study: Study, setting: Setting, out: Path, fetcher: Fetcher | None =
 
 
 def ready(study: Study, bundle: Bundle, weights: Weights, out: Path) -> Ready:
-    """Everything is at hand: the study is recorded, so that what it does has a place."""
+    """Everything is at hand: the study is recorded, so that what it does has a place.
+
+    Raises:
+        BadInput: an arm writes texts and a set holds pairs of them.
+    """
+    for data in bundle.sets.values():
+        demand_single(recipes(study), data.pool)
     work = items(study, bundle.sets, weights)
     store = wiring.open_store(bundle.settings)
     store.begin(bundle.run, study.model_dump_json(), str(out.resolve()), "study")
@@ -82,9 +90,13 @@ def ready(study: Study, bundle: Bundle, weights: Weights, out: Path) -> Ready:
 
 def needs_llm(study: Study) -> bool:
     """Whether any arm or reference row asks an LLM."""
+    return bool(study.llm.test_reads) or any(recipe.asks_llm for recipe in recipes(study))
+
+
+def recipes(study: Study) -> list[Recipe]:
+    """Of each arm, with the first student."""
     learner = study.students[0].learner
-    arms = (arm.built(learner, study.budget, study.llm.reads) for arm in study.arms)
-    return bool(study.llm.test_reads) or any(recipe.asks_llm for recipe in arms)
+    return [arm.built(learner, study.budget, study.llm.reads) for arm in study.arms]
 
 
 def connected(study: Study, setting: Setting) -> Served:

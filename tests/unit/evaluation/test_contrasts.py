@@ -50,11 +50,32 @@ def test_a_contrast_is_read_from_a_study_file():
 
 
 @pytest.mark.parametrize(
-    "given", [{"a": "x", "b": "x"}, {"a": "x", "b": "y", "measure": {"kind": "at", "axis": "tokens"}}]
+    "given",
+    [
+        {"a": "x", "b": "x"},
+        {"a": "x", "b": "y", "measure": {"kind": "at", "axis": "tokens"}},
+        {"a": "x", "b": "y", "measure": {"kind": "area", "low": 8, "high": 8}},
+        {"a": "x", "b": "y", "measure": {"kind": "at"}, "labels": 8},
+    ],
 )
 def test_a_contrast_without_sense_is_refused(given: dict[str, object]):
     with pytest.raises(ValidationError):
         Contrast.model_validate({**given, "student": "s"})
+
+
+def test_a_measure_at_labels_has_a_short_form():
+    short = Contrast.model_validate({"a": "x", "b": "y", "student": "s", "measure": "macro_f1", "labels": 16})
+    assert short.measure == At(metric="macro_f1", amount=16)
+    assert Contrast.model_validate({"a": "x", "b": "y", "student": "s"}).measure == At()
+    assert Contrast.model_validate_json(short.model_dump_json()) == short
+
+
+def test_a_set_that_has_no_cell_of_an_arm_leaves_the_effect_undefined():
+    some = study(*(cell("a", i, point(8, 0.6)) for i in range(3)))
+    bare = some.model_copy(update={"arms": (*some.arms, Arm(name="b", fixed=True))})
+    for measure in (At(), Area()):
+        (found,) = results([bare, gained(GAPS)], [contrast(measure)])
+        assert (found.verdict, found.by_set[0][1].n, found.by_set[1][1].n) == ("unknown", 0, 10)
 
 
 def test_a_clear_gain_is_found_and_told():
@@ -99,7 +120,7 @@ def test_nine_contrasts_are_one_too_many():
 def test_one_contrast_twice_and_an_unknown_arm_are_refused():
     with pytest.raises(BadInput, match="named twice"):
         results([gained(GAPS)], [contrast(), contrast()])
-    with pytest.raises(BadInput, match="no cell of arm 'c'"):
+    with pytest.raises(BadInput, match="no arm 'c' with the student 's'"):
         results([gained(GAPS)], [contrast(b="c")])
     with pytest.raises(BadInput, match="no data set"):
         results([], [contrast()])

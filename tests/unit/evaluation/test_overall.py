@@ -1,23 +1,26 @@
-"""Over all data sets: hand-computed means, contrasts and targets."""
+"""Over all data sets: hand-computed means, contrasts and ranks, and in what words they are told."""
 
 import math
 
 import pytest
 
 from agent.domain import Cost
-from evaluation.overall import Overall, summary
+from evaluation.overall import Overall, aside, curve_rows, of_set, rows, summary
 from evaluation.records import Arm, Cell, Comparison, Point
 from evaluation.trainings import averaged
 from tests.support.toy_studies import small
 
 
 def cell(arm: str, seed: int, *heights: float, training: int = 0) -> Cell:
-    curve = tuple(Point(human_labels=8 * (i + 1), accuracy=h, macro_f1=h / 2) for i, h in enumerate(heights))
-    return Cell(arm=arm, seed=seed, training=training, student="svm", curve=curve, cost=Cost(human_seconds=60.0))
+    curve = tuple(
+        Point(human_labels=8 * (i + 1), accuracy=h, macro_f1=h / 2, cost=Cost(human_seconds=30.0 * (i + 1)))
+        for i, h in enumerate(heights)
+    )
+    return Cell(arm=arm, seed=seed, training=training, student="svm", curve=curve, cost=curve[-1].cost)
 
 
 def comparison(name: str, *cells: Cell) -> Comparison:
-    arms = tuple(Arm(name=arm) for arm in ("random", "margin"))
+    arms = tuple(Arm(name=arm) for arm in ("random", "margin", "kmeans"))
     return Comparison(name=name, task=name, classes=("a", "b"), budget=16, arms=arms, cells=cells)
 
 
@@ -34,47 +37,123 @@ SETS = {
     ),
 }
 STUDY = small(students=["svm"], targets=[0.72], full=True)
+FULL = {"weather": {"svm": 0.8}, "storms": {"svm": 0.9}}
 
 
-def test_the_value_of_a_shuffle_is_the_mean_over_the_sets_that_all_have_it() -> None:
+def test_every_set_counts_once_whatever_its_number_of_shuffles() -> None:
     overall = Overall(STUDY, SETS)
-    assert overall.shuffles("random", "svm") == (0, 1)
-    assert overall.values("random", "svm") == pytest.approx([0.7, 0.705])
-    assert overall.values("random", "svm", "macro_f1") == pytest.approx([0.35, 0.3525])
-    assert overall.values("random", "svm", labels=8) == pytest.approx([0.5, 0.5])
-    assert overall.estimate("margin", "svm").n == 2
+    assert overall.estimate("random", "svm").mean == pytest.approx((0.61 + 0.8) / 2)
+    assert overall.estimate("random", "svm", "macro_f1").mean == pytest.approx((0.61 + 0.8) / 4)
+    assert (overall.estimate("random", "svm").n, overall.estimate("random", "svm").sets) == (5, 2)
+    alone = overall.alone("weather").estimate("margin", "svm")
+    assert alone.mean == pytest.approx(0.72)
+    assert alone.low < 0.72 < alone.high
 
 
-def test_a_contrast_is_paired_by_shuffle() -> None:
-    (tested,) = Overall(STUDY, SETS).tested()
-    assert tested.difference.mean == pytest.approx(((0.75 - 0.7) + (0.76 - 0.705)) / 2)
-    assert tested.difference.n == 2
-    assert 0 < tested.p < 1
+def test_the_named_contrasts_are_those_of_the_calibrated_statistics() -> None:
+    (found,) = Overall(STUDY, SETS).results()
+    assert found.overall.mean == pytest.approx((0.72 - 0.61) / 2)
+    assert [(name, there.n) for name, there in found.by_set] == [("weather", 3), ("storms", 2)]
+    assert found.overall.method == "student-t"
+
+
+def test_a_set_without_a_whole_shuffle_leaves_its_contrast_undefined() -> None:
+    early = {"weather": SETS["weather"], "storms": comparison("storms")}
+    (found,) = Overall(STUDY, early).results()
+    assert found.verdict == "unknown"
+    assert found.by_set[0][1].n == 3
+    said = summary(Overall(STUDY, early, FULL))
+    assert "undefined: too few shuffles" in said
+    assert math.isnan(Overall(STUDY, early, FULL).share_of_full("random", "svm"))
 
 
 def test_the_share_of_full_supervision_is_taken_set_by_set() -> None:
-    overall = Overall(STUDY, SETS, {"weather": {"svm": 0.8}, "storms": {"svm": 0.9}})
+    overall = Overall(STUDY, SETS, FULL)
     assert overall.share_of_full("random", "svm") == pytest.approx((0.61 / 0.8 + 0.8 / 0.9) / 2)
     assert math.isnan(Overall(STUDY, SETS, {"weather": {"svm": 0.8}}).share_of_full("random", "svm"))
 
 
-def test_labels_to_reach_a_target_may_be_none() -> None:
-    overall = Overall(STUDY, SETS)
-    assert overall.reached("margin", "svm", 0.72, "weather") == (2, 3, 16.0)
-    assert overall.reached("random", "svm", 0.72, "weather") == (0, 3, math.inf)
-
-
 def test_the_summary_says_what_was_tested_and_what_is_descriptive() -> None:
-    said = summary(Overall(STUDY, SETS, {"weather": {"svm": 0.8}, "storms": {"svm": 0.9}}))
-    assert "margin - random, svm, accuracy at 16: +5.2 points" in said
-    assert "(n = 2); a gain" in said
-    assert "random, svm not reached (0 of 3)" in said
-    assert "margin, svm 16 (2 of 3)" in said
+    said = summary(Overall(STUDY, SETS, FULL))
+    assert "1 contrast was named before the run." in said
+    assert "margin - random (svm), accuracy at the budget: +5.5 points" in said
+    assert "5 shuffles of 2 data sets, by Student's t" in said
+    assert "  weather: +11.0 points" in said
     assert "of full" in said
-    equal = summary(Overall(STUDY, {"storms": SETS["storms"]}))
-    assert "+0.0 points [+0.0, +0.0], p = 1.000 (n = 2); no evidence of a difference" in equal
+    assert "nothing to compare" not in said
     unnamed = summary(Overall(STUDY.model_copy(update={"contrasts": ()}), SETS))
-    assert "everything above is descriptive" in unnamed
+    assert "everything is descriptive" in unnamed
+    assert "95 % intervals cover other shuffles" in unnamed
+
+
+def test_labels_to_reach_a_target_may_be_none_and_what_is_not_forecast_has_a_reason() -> None:
+    said = of_set(Overall(STUDY, SETS), "weather")
+    assert "72% accuracy" in said
+    assert "not reached by 16, 0 of 3 shuffles" in said
+    assert "16, 2 of 3 shuffles" in said
+    assert "No labels saved are forecast: a curve of 2 rounds over 3 shuffles is too little to forecast from." in said
+
+
+def test_labels_saved_are_forecast_with_their_back_test() -> None:
+    rising = [1 - 0.6 * n**-0.5 for n in range(8, 72, 8)]
+    cells = [
+        cell(arm, i, *(height + better + i / 1000 for height in rising))
+        for arm, better in (("random", 0.0), ("margin", 0.02))
+        for i in range(6)
+    ]
+    here = comparison("weather", *cells).model_copy(update={"budget": 64})
+    said = "\n".join(aside(Overall(STUDY.model_copy(update={"sets": ("weather",)}), {"weather": here}), "weather"))
+    assert "margin - random (svm), accuracy: random would need" in said
+    assert "random (svm): back-test: " in said
+    assert "held-out rounds" in said
+
+
+def test_five_sets_are_ranked() -> None:
+    names = [f"set{i}" for i in range(5)]
+    heights = {"margin": 0.8, "kmeans": 0.7, "random": 0.6}
+    five = {
+        name: comparison(name, *(cell(arm, s, 0.5, h + s / 100) for arm, h in heights.items() for s in range(2)))
+        for name in names
+    }
+    arms = [{"strategy": {"kind": kind}} for kind in heights]
+    study = small(sets=names, students=["svm"], arms=arms)
+    found = Overall(study, five).ranks()
+    assert found["svm"].arms == ("margin", "kmeans", "random")
+    assert "Mean ranks, svm: margin 1.00, kmeans 2.00, random 3.00. The arms differ." in summary(Overall(study, five))
+    assert Overall(study, dict(list(five.items())[:4])).ranks() == {}
+
+
+def test_curves_run_over_labels_and_over_what_was_spent() -> None:
+    found = curve_rows(Overall(STUDY, SETS))
+    assert {(row["axis"], row["amount"]) for row in found} == {
+        ("labels", 8),
+        ("labels", 16),
+        ("minutes", 0.5),
+        ("minutes", 1.0),
+    }
+    last = next(
+        r for r in found if (r["data"], r["arm"], r["axis"], r["amount"]) == ("weather", "margin", "minutes", 1)
+    )
+    assert last["accuracy"] == pytest.approx(0.72)
+    assert last["macro_f1"] == pytest.approx(0.36)
+    assert last["shuffles"] == 3
+
+
+def test_a_page_of_one_set_of_several_tests_nothing() -> None:
+    overall = Overall(STUDY, SETS)
+    assert overall.said("weather")[0].startswith("One of the 2 data sets of the study 'small'")
+    assert overall.said("weather")[1].endswith("3 shuffles, by Student's t (descriptive)")
+    only = Overall(STUDY, {"weather": SETS["weather"]})
+    assert only.said("weather")[0].startswith("1 contrast was named before the run.")
+
+
+def test_the_llms_own_row_stands_with_its_note() -> None:
+    arms = (*SETS["weather"].arms, Arm(name="zero-shot", title="the LLM itself", note="read from 3 texts", fixed=True))
+    own = Cell(arm="zero-shot", seed=0, curve=(Point(human_labels=0, accuracy=0.9, macro_f1=0.9),))
+    here = SETS["weather"].model_copy(update={"arms": arms, "cells": (*SETS["weather"].cells, own)})
+    said = rows(Overall(STUDY, {"weather": here}))
+    assert any("the LLM itself" in line and "90.0 %" in line for line in said)
+    assert said[-1] == "the LLM itself: read from 3 texts."
 
 
 def test_trainings_of_one_shuffle_are_one_observation() -> None:

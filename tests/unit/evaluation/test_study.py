@@ -8,6 +8,7 @@ from agent.errors import BadInput
 from agent.query import KMeans, Margin, Random
 from agent.recipes import RECIPES
 from agent.students import Bert, FrozenLinear, TfidfSvm
+from evaluation.contrasts import Area, At, Contrast
 from evaluation.study import Study, complete, parse, planned
 from tests.support.toy_studies import SMALL, small
 
@@ -80,6 +81,16 @@ def test_students_have_shuffles_trainings_and_arms_of_their_own() -> None:
     assert [c.shuffle for c in cells] == sorted(c.shuffle for c in cells), "whole shuffles of all sets come first"
 
 
+def test_contrasts_are_of_the_first_student_at_the_budget_unless_they_say_otherwise() -> None:
+    area = {"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "minutes"}}
+    study = small(contrasts=[{"a": "margin", "b": "random"}, {**area, "student": "linear", "b_student": "svm"}])
+    assert study.contrasts[0] == Contrast(a="margin", b="random", student="svm", measure=At())
+    assert study.contrasts[1].sides == (("margin", "linear"), ("random", "svm"))
+    assert study.contrasts[1].measure == Area(axis="minutes")
+    own = {"a": "margin", "b": "zero-shot", "b_student": ""}
+    assert small(contrasts=[own], llm={"test_reads": 30}).contrasts[0].sides[1] == ("zero-shot", "")
+
+
 def test_a_study_survives_being_written_down() -> None:
     arms = [{"recipe": "agent"}, {"strategy": {"kind": "margin"}}]
     study = small(arms=arms, contrasts=[], students=["svm", {"learner": {"kind": "bert"}, "shuffles": 1}])
@@ -143,17 +154,35 @@ WRONG_PARTS: dict[str, tuple[dict[str, object], str]] = {
         "step 1 chooses by 'disagreement', which needs labels of the LLM",
     ),
     "arm that spends more": ({"arms": [{"recipe": "random", "budget": 17}]}, "spends 17 labels, the study 16"),
-    "contrast with itself": ({"contrasts": [{"a": "margin", "b": "margin"}]}, "compares 'margin' with itself"),
-    "contrast of a stranger": ({"contrasts": [{"a": "magic", "b": "margin"}]}, "contrast 1 names the arm 'magic'"),
+    "contrast with itself": (
+        {"contrasts": [{"a": "margin", "b": "margin"}]},
+        "'margin' with 'svm' is contrasted with itself",
+    ),
+    "contrast of a stranger": (
+        {"contrasts": [{"a": "magic", "b": "margin"}]},
+        "'weather' has no arm 'magic' with the student 'svm'",
+    ),
     "contrast of an absent student": (
         {"contrasts": [{"a": "margin", "b": "random", "student": "bert"}]},
-        "contrast 1 names the student 'bert'",
+        "'weather' has no arm 'margin' with the student 'bert'",
     ),
     "student of a missing arm": (
         {"students": [{"learner": {"kind": "svm"}, "arms": ["magic"]}]},
         "the student 'svm' names the arm 'magic'",
     ),
-    "nine contrasts": ({"contrasts": [{"a": "margin", "b": "random", "labels": n} for n in range(9)]}, "contrasts"),
+    "nine contrasts": (
+        {"contrasts": [{"a": "margin", "b": "random", "labels": n} for n in range(9)]},
+        "9 contrasts are named",
+    ),
+    "one contrast twice": ({"contrasts": [{"a": "margin", "b": "random"}] * 2}, "is named twice"),
+    "contrast beyond the budget": (
+        {"contrasts": [{"a": "margin", "b": "random", "labels": 17}]},
+        "contrast 1 looks at 17 labels, the budget is 16",
+    ),
+    "contrast with the LLM on other texts": (
+        {"contrasts": [{"a": "margin", "b": "zero-shot", "b_student": ""}], "llm": {"test_reads": 29}},
+        "no arm 'zero-shot' with no student",
+    ),
 }
 
 
@@ -172,5 +201,7 @@ def test_what_may_stand_there_is_named() -> None:
         parse(f"shuffels = 3\n{SMALL}")
     with pytest.raises(BadInput, match=r"unknown key arms\.1\.sed_batch.*known there: name, title, role"):
         parse(SMALL.replace('strategy = { kind = "margin" }', 'strategy = { kind = "margin" }\nsed_batch = 3'))
+    with pytest.raises(BadInput, match=r"unknown key contrasts\.0\.label.*known there: a, b, student.*, labels"):
+        parse(SMALL.replace('b = "random"', 'b = "random"\nlabel = 3'))
     with pytest.raises(BadInput, match="is not valid TOML"):
         parse("name = ")

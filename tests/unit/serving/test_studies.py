@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from serving.studies.hand import Bundle, Done, Hand
 from serving.studies.hands import Finished, Own, Processes, demand_shared
 from serving.studies.jobs import Item
 from serving.studies.results import StudyRecord, leave
-from serving.studies.runner import Ready, carry_out, recorded
+from serving.studies.runner import Ready, carry_out, ready, recorded
 from tests.support.toy_runs import Remembering
 from tests.support.toy_studies import done, screen, small, toy_study
 
@@ -181,6 +182,8 @@ def test_results_are_whole(tmp_path: Path) -> None:
     assert found == [
         "cells.csv",
         "cells.parquet",
+        "curves.csv",
+        "curves.parquet",
         "storms.html",
         "storms.json",
         "study.json",
@@ -188,19 +191,41 @@ def test_results_are_whole(tmp_path: Path) -> None:
         "weather.html",
         "weather.json",
     ]
-    assert "margin - random, svm, accuracy at 16" in text
+    assert "margin - random (svm), accuracy at the budget: " in text
     assert "mean over 2 data sets" in text
     with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == 32 * 2, "two points in each cell"
     assert {row["whole"] for row in rows} == {"True"}
     assert pq.read_table(tmp_path / "out" / "cells.parquet").num_rows == len(rows)
+    over = pq.read_table(tmp_path / "out" / "curves.parquet").to_pylist()
+    assert {(row["axis"], row["amount"]) for row in over} >= {("labels", 16.0), ("minutes", 16 * 8 / 60)}
     record = StudyRecord.model_validate_json((tmp_path / "out" / "study.json").read_text())
     assert record.study == work.study
     assert record.shuffles == {name: {"svm": 2, "linear": 2} for name in ("weather", "storms")}
     kept = Comparison.model_validate_json((tmp_path / "out" / "storms.json").read_text())
     assert {(c.seed, c.training) for c in kept.cells} == {(s, t) for s in (0, 1) for t in (0, 1)}
     assert all(len(p.predictions or ()) == 30 for c in kept.cells for p in c.curve)
+
+
+def test_five_sets_leave_a_picture_of_ranks(tmp_path: Path) -> None:
+    arms = [{"strategy": {"kind": kind}} for kind in ("random", "margin", "entropy")]
+    names = ["weather", "storms", "tides", "clouds", "winds"]
+    work = toy_study(small(sets=names, shuffles=1, students=["svm"], arms=arms), tmp_path)
+    text = leave(work, done(work), tmp_path / "out")
+    assert "Mean ranks, svm: " in text
+    assert (tmp_path / "out" / "ranks-svm.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_nothing_is_written_for_a_set_of_pairs(tmp_path: Path) -> None:
+    arms = [{"strategy": {"kind": "random"}}, {"recipe": "agent"}]
+    work = toy_study(small(sets=["weather"], contrasts=[]), tmp_path)
+    plain = work.bundle.sets["weather"].pool
+    table = replace(plain, columns=replace(plain.columns, texts_b=plain.columns.texts))
+    bundle = replace(work.bundle, sets={"weather": replace(work.bundle.sets["weather"], pool=table)})
+    with pytest.raises(BadInput, match="the recipe 'agent' writes single texts"):
+        ready(small(sets=["weather"], contrasts=[], arms=arms), bundle, work.weights, tmp_path)
+    assert ready(small(sets=["weather"]), bundle, work.weights, tmp_path).items
 
 
 def test_a_study_is_no_run_of_a_service(tmp_path: Path) -> None:
@@ -226,7 +251,7 @@ def test_the_command_checks_a_file_before_it_starts_anything(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command.study(Path("quick"), check=True)
-    assert "30 cells" in capsys.readouterr().out
+    assert "60 cells" in capsys.readouterr().out
     with pytest.raises(BadInput, match="there is no study file"):
         command.study(tmp_path / "none.toml", check=True)
     with pytest.raises(BadInput, match="--jobs is for this machine"):

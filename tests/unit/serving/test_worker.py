@@ -1,5 +1,6 @@
 """Cells: measured once, read back for ever, whatever happened in between."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from agent.errors import Unanswered
 from agent.exchange import ChatFailure, ChatRequest
 from agent.scripted import Scripted
+from evaluation.axes import spent
 from evaluation.records import Point
 from serving.runs.tables import Table
 from serving.runs.worker import Checkpoints, scored, shuffled
@@ -39,6 +41,20 @@ def test_every_cell_is_measured_on_the_test_set_at_equal_human_labels(tmp_path: 
     assert told == len(job.spec(job.main).recipe.steps), "of the main cell only"
     kept = sorted(path.name for path in worker.students.iterdir())
     assert kept == ["agent-0-0"], "the others are not needed once their cell is recorded"
+
+
+def test_each_point_says_what_all_uses_cost_so_far(tmp_path: Path) -> None:
+    job = toy_job("random-and-machine", "random", "machine-only", test_reads=6)
+    by_arm = {record.arm: record for record in toy_worker(job, tmp_path).run()}
+    for record in by_arm.values():
+        amounts = [(p.cost.human_seconds, p.cost.tokens_in + p.cost.tokens_out) for p in record.curve]
+        assert amounts == sorted(amounts)
+        assert record.curve[-1].cost == record.cost
+        assert all(p.cost.human_seconds == p.human_labels * job.people.seconds for p in record.curve)
+    assert by_arm["random"].cost.tokens_in == 0
+    for arm in ("random-and-machine", "machine-only", "zero-shot"):
+        assert not math.isnan(spent(by_arm[arm], by_arm[arm].curve[-1], "tokens"))
+        assert by_arm[arm].curve[-1].cost.calls > 0
 
 
 def test_a_second_call_computes_and_asks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""Labels to reach a target, and labels saved, on one data set of a study: in words for a terminal."""
+
+import math
+from collections.abc import Sequence
+
+from agent.errors import BadInput
+from evaluation.contrasts import Contrast, Side
+from evaluation.curves import Measure
+from evaluation.forecast import Range, backtest, labels_saved
+from evaluation.reach import reach
+from evaluation.records import Comparison
+from evaluation.table import aligned
+from evaluation.verdicts import sides
+
+
+def reaches(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[float]) -> list[str]:
+    """A line for each arm and student, a column for each target; nothing where no target was named."""
+    there = [pair for pair in pairs if comparison.of(*pair)]
+    if not targets or not there:
+        return []
+    found = [(*pair, *(str(reach(comparison.of(*pair), target)) for target in targets)) for pair in there]
+    head = ("arm", "student", *(f"{target:.0%} accuracy" for target in targets))
+    title = "Labels of people to reach a target, median [95 %] over shuffles (descriptive):"
+    return ["", title, "", *aligned([head, *found], left=2)]
+
+
+def savings(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str]:
+    """For each pair of the named contrasts, the labels that b would need more to come where a is; and the back-test.
+
+    What cannot be forecast, or not be tested on held-out rounds, is not given, and the reason is.
+    """
+    asked: dict[tuple[Side, Side, Measure], None] = {(*each.sides, each.measure.metric): None for each in contrasts}
+    lines, tests, refused = list[str](), dict[str, str](), dict[str, None]()
+    for a, b, metric in asked:
+        try:
+            tests[f"{b[0]} ({b[1]})"] = str(backtest([comparison.of(*b)], metric))
+            found = labels_saved(comparison.of(*a), comparison.of(*b), comparison.budget, metric)
+        except BadInput as error:
+            refused[error.what] = None
+        else:
+            what = f"{b[0]} would need {_more(found)} labels more to come where {a[0]} is at {comparison.budget}"
+            lines.append(f"  {sides(a, b)}, {metric}: {what}")
+    if lines:
+        title = "Labels saved, forecast by a power law of each learning curve (descriptive):"
+        lines = ["", title, *lines, *(f"  {curve}: {said}" for curve, said in tests.items())]
+    if refused:
+        which = "No other labels saved are forecast" if lines else "No labels saved are forecast"
+        lines += ["", f"{which}: {'; '.join(refused)}."]
+    return lines
+
+
+def _more(found: Range) -> str:
+    return f"{_labels(found.value)} [{_labels(found.low)}, {_labels(found.high)}]"
+
+
+def _labels(value: float) -> str:
+    """A law that levels off below gets there at no number of labels."""
+    return "endlessly many" if math.isinf(value) else f"{value:.0f}"
