@@ -1,4 +1,4 @@
-"""Whether the runs of a design differ in its factors and in nothing else: read off their specifications, before any runs."""
+"""Whether the runs of a design differ in its factors and in nothing else, read off their specifications beforehand."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agent.query.diagnose import Overlap
-from evaluation.ablation import Ablation, Measure, arm_name
+from evaluation.ablation import Ablation, Measure, Selecting, arm_name
 from evaluation.ablation_design import Combination, Contrast, possible, weights
 from evaluation.ablation_watch import Labelled, Selected, Summary, Watched, ece, overlapping, summed
 from evaluation.compare import holm
@@ -76,7 +76,9 @@ class Results:
 
     def values(self, measure: Measure) -> dict[str, list[list[float]]]:
         """By set, for each whole shuffle the measure of each cell in the order of the design."""
-        known = {(run.plan.data, run.plan.shuffle, run.plan.arm): value(run, measure) for run in self.runs}
+        subject = self.ablation.subject
+        budget = subject.budget if isinstance(subject, Selecting) else None
+        known = {(run.plan.data, run.plan.shuffle, run.plan.arm): value(run, measure, budget) for run in self.runs}
         arms = [arm_name(each) for each in self.ablation.design]
         return {
             name: [[known[name, shuffle, arm] for arm in arms] for shuffle in shuffles]
@@ -94,14 +96,14 @@ class Results:
         return effect(groups, test=False)
 
 
-def value(run: Run, measure: Measure) -> float:
-    """The measure of one run at the budget of labels; nan where it is undefined."""
+def value(run: Run, measure: Measure, budget: int | None = None) -> float:
+    """The measure of one run at its end; nan where it is undefined, or where people gave other than `budget` labels."""
     if measure == "ece":
         return ece(run.watched) if isinstance(run.watched, Labelled) else math.nan
     if measure == "label_mass":
         return run.watched.mass if isinstance(run.watched, Labelled) else math.nan
     last = run.cell.curve[-1]
-    return float(getattr(last, measure))
+    return float(getattr(last, measure)) if budget in (None, last.human_labels) else math.nan
 
 
 def effects(results: Results, measure: Measure | None = None) -> tuple[Found, ...]:

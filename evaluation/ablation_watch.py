@@ -63,7 +63,7 @@ class Summary(Frozen):
     """The same over several runs; what does not apply is nan."""
 
     filled: float = math.nan
-    quartiles: tuple[float, float, float, float] = (math.nan,) * 4
+    quartiles: tuple[float, float, float, float] = (math.nan, math.nan, math.nan, math.nan)
     failures: float = math.nan
     """Share of lists, or of texts."""
     tokens: float = math.nan
@@ -91,7 +91,7 @@ def selected(batches: Sequence[Batch], window: int) -> Selected:
 
 def summed(runs: Sequence[Selected | Labelled]) -> Summary:
     """Means over runs; an undefined value is left out."""
-    both = {"tokens": _mean([run.tokens for run in runs]), "seconds": _mean([run.seconds for run in runs])}
+    tokens, seconds = _mean([run.tokens for run in runs]), _mean([run.seconds for run in runs])
     picks = [run for run in runs if isinstance(run, Selected)]
     reads = [run for run in runs if isinstance(run, Labelled)]
     if picks:
@@ -100,7 +100,8 @@ def summed(runs: Sequence[Selected | Labelled]) -> Summary:
             filled=_mean([run.filled for run in picks]),
             quartiles=(first, second, third, last),
             failures=_mean([run.failures for run in picks]),
-            **both,
+            tokens=tokens,
+            seconds=seconds,
         )
     texts = sum(run.texts for run in reads)
     correct = np.array([right for run in reads for right in run.correct], dtype=bool)
@@ -109,7 +110,8 @@ def summed(runs: Sequence[Selected | Labelled]) -> Summary:
         abstained=sum(run.abstained for run in reads) / texts if texts else math.nan,
         mass=_mean([run.mass for run in reads]),
         ece=metrics.ece(correct, np.array([each for run in reads for each in run.confidence])),
-        **both,
+        tokens=tokens,
+        seconds=seconds,
     )
 
 

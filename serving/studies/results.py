@@ -3,7 +3,7 @@
 import csv
 import io
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -77,14 +77,14 @@ def leave(work: Ready, ended: Ended, out: Path) -> str:
     study = work.study
     done = {item.plan: ended.done[item.key].record for item in work.items if item.plan and item.key in ended.done}
     whole = {plan: done[plan] for plan in complete(study, done)}
-    record = _record(work, ended, done, whole)
+    record = record_of(work, ended, done, whole)
     sets = {name: comparison(work, ended, name, whole, record) for name in study.sets}
     out.mkdir(parents=True, exist_ok=True)
     for name, each in sets.items():
         atomic.write(out / f"{name}.json", each.model_dump_json())
         if each.cells:
             write_report(averaged(each), out / f"{name}.html")
-    _write_cells(out, done, whole)
+    write_rows(out, [row for plan, cell in done.items() for row in _rows(plan, cell, plan in whole)])
     text = told(study, sets, record)
     atomic.write(out / "tables.txt", f"{text}\n")
     atomic.write(out / "study.json", record.model_dump_json(indent=1))
@@ -147,7 +147,8 @@ def _where(spent: Mapping[str, float]) -> list[str]:
     return [f"Time inside the cells, {total:.0f} s: {shares}."]
 
 
-def _record(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Mapping[Planned, Cell]) -> StudyRecord:
+def record_of(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Mapping[Planned, Cell]) -> StudyRecord:
+    """The study as it was run."""
     study = work.study
     shuffles = {
         name: {
@@ -214,9 +215,8 @@ def _settings(study: Study, record: StudyRecord, name: str) -> dict[str, str]:
     }
 
 
-def _write_cells(out: Path, done: Mapping[Planned, Cell], whole: Mapping[Planned, Cell]) -> None:
-    """A row for each point of each curve, also of shuffles that are not whole."""
-    rows = [row for plan, cell in done.items() for row in _rows(plan, cell, plan in whole)]
+def write_rows(out: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """`cells.parquet` and `cells.csv`; all rows have the same keys."""
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     beside = out / ".cells.parquet.part"
     pq.write_table(pa.table(columns), beside)
@@ -229,6 +229,7 @@ def _write_cells(out: Path, done: Mapping[Planned, Cell], whole: Mapping[Planned
 
 
 def _rows(plan: Planned, cell: Cell, whole: bool) -> list[dict[str, object]]:
+    """A row for each point of the curve."""
     return [
         {
             **plan.model_dump(),
