@@ -73,7 +73,7 @@ def ready(file: Path, kind: Literal["studies", "ablations"] = "studies") -> Path
     """The file, or the ready one of that name in a folder of `evaluation`. Raises BadInput where there is neither."""
     from importlib.resources import files
 
-    folder = Path(str(files("evaluation") / "studies"))
+    folder = Path(str(files("evaluation") / kind))
     named = folder / f"{file}.toml"
     if file.exists():
         return file
