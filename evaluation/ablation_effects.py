@@ -74,6 +74,18 @@ class Results:
         arms = {arm_name(each) for each in wanted}
         return [run for run in self.runs if run.plan.arm in arms and name in ("", run.plan.data)]
 
+    def summary(self, wanted: Sequence[Combination]) -> Summary:
+        """What stands beside the score of some cells.
+
+        Calibration error is the mean over cells and sets: one cell's overconfidence would hide the doubts of another.
+        """
+        apart = [
+            summed([run.watched for run in self.of([cell], name)]).ece for cell in wanted for name in self.ablation.sets
+        ]
+        known = [each for each in apart if not math.isnan(each)]
+        update = {"ece": float(np.mean(known)) if known else math.nan}
+        return summed([run.watched for run in self.of(wanted)]).model_copy(update=update)
+
     def values(self, measure: Measure) -> dict[str, list[list[float]]]:
         """By set, for each whole shuffle the measure of each cell in the order of the design."""
         subject = self.ablation.subject

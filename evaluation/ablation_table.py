@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from agent.query.diagnose import Overlap
 from evaluation.ablation import Measure
 from evaluation.ablation_design import Combination, aliases, named
-from evaluation.ablation_effects import Found, Results, effects
-from evaluation.ablation_watch import Summary, summed
+from evaluation.ablation_effects import ALPHA, Found, Results, effects
+from evaluation.ablation_watch import Summary
 from evaluation.findings import p_value, points
-from evaluation.shuffles import Effect
+from evaluation.shuffles import LEAST, Effect
 from evaluation.table import aligned
 
 COVERS = {
@@ -19,9 +19,11 @@ COVERS = {
 }
 _LEGEND = {
     "select": "q1 to q4: share of the LLM's own picks by quarter of its list. Bad replies: lists without a usable"
-    " answer, or with a wrong count. Overlap: Jaccard of the LLM's own picks of the first batch, same shuffle, other level.",
-    "annotate": "An abstention counts as wrong, and is not in ECE. ECE is over the texts of all shuffles together."
-    " Tokens and seconds are those of the reads; what the calibration sample took is in cells.csv as well.",
+    " answer, or with a wrong count. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle"
+    " that differ in this factor alone.",
+    "annotate": "An abstention counts as wrong, and is not in ECE. ECE is over the texts of all shuffles of a cell; a"
+    " level has the mean of its cells. Tokens and seconds are those of the reads; what the calibration sample took is"
+    " in cells.csv as well.",
 }
 _BESIDE: dict[str, tuple[str, ...]] = {
     "select": ("filled", "bad replies", "q1", "q2", "q3", "q4", "tokens/pick", "s/pick"),
@@ -63,9 +65,8 @@ def _with(results: Results, factor: str, level: object) -> list[Combination]:
 
 
 def _row(results: Results, name: str, wanted: Sequence[Combination]) -> tuple[str, ...]:
-    runs = results.of(wanted)
     scores = (_percent(results.mean(wanted, measure)) for measure in ("accuracy", "macro_f1"))
-    return (name, *scores, *_beside(results.ablation.subject.kind, summed([run.watched for run in runs])))
+    return (name, *scores, *_beside(results.ablation.subject.kind, results.summary(wanted)))
 
 
 def _beside(kind: str, found: Summary) -> tuple[str, ...]:
@@ -79,7 +80,8 @@ def _effects(results: Results) -> list[str]:
     ablation = results.ablation
     found = effects(results)
     tested = [each for each in found if each.tested]
-    head = ("effect", f"{_UNITS[ablation.measure]} [95 %]", "p", "tokens", "bad replies", "overlap (chance)", "verdict")
+    bad = "no answer" if ablation.subject.kind == "annotate" else "bad replies"
+    head = ("effect", f"{_UNITS[ablation.measure]} [95 %]", "p", "tokens", bad, "overlap (chance)", "verdict")
     many = "1 effect was" if len(tested) == 1 else f"{len(tested)} effects were"
     how = "" if ablation.effects else ": every main effect"
     lines = [f"{many} named before the run{how}; p is corrected for their number (Holm). All else is descriptive.", ""]
@@ -101,7 +103,7 @@ def _effect_row(results: Results, found: Found) -> tuple[str, ...]:
     return (
         " = ".join([named(found.contrast, ablation.factors), *also]),
         points(found.effect) + (", t" if found.effect.method == "student-t" else ""),
-        "" if math.isnan(found.p) else p_value(found.p),
+        "" if math.isnan(found.p) else p_value(found.p).removeprefix("= "),
         f"{_count(b.tokens)} → {_count(a.tokens)}" if main else "",
         f"{_share(b.failures)} → {_share(a.failures)}" if main else "",
         _overlap(found.overlap),
@@ -123,10 +125,11 @@ def _notes(results: Results) -> list[str]:
     ablation = results.ablation
     kind = ablation.subject.kind
     notes = [COVERS[kind]]
-    if any(len(each) < 6 for each in results.shuffles.values()):
-        notes.append(
-            "With fewer than six shuffles intervals are Student's (t), and no sign-flip test reaches p < 0.05."
-        )
+    if any(len(each) < LEAST for each in results.shuffles.values()):
+        notes.append(f"With fewer than {LEAST} shuffles of a set, intervals are Student's (t).")
+    n, tests = sum(map(len, results.shuffles.values())), len(ablation.tested)
+    if (least := tests * 2.0 ** (1 - n)) >= ALPHA:
+        notes.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {min(1.0, least):.3f}.")
     notes.append(_LEGEND[kind])
     if ablation.fraction == "half":
         notes.append(

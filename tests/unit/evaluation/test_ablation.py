@@ -31,7 +31,7 @@ from tests.support.toy_studies import PICKS, READS
 
 READY = Path(__file__).parents[3] / "evaluation" / "ablations"
 THREE = {"mode": ("cot", "no-cot", "explanation"), "advice": ("none", "strategies"), "list_size": (15, 30)}
-FIVE = {name: (0, 1) for name in "abcde"}
+FIVE = dict.fromkeys("abcde", (0, 1))
 A, B, AB = (Contrast(parts=parts) for parts in ((("a", 1),), (("b", 1),), (("a", 1), ("b", 1))))
 
 
@@ -216,7 +216,7 @@ def test_runs_that_differ_in_anything_else_are_refused(changes: dict[str, object
 
 def test_a_factor_moves_nothing_beyond_its_levels() -> None:
     design = ({"mode": "cot", "n": 1}, {"mode": "cot", "n": 2})
-    with pytest.raises(BadInput, match="slots.mode, though their levels of mode agree"):
+    with pytest.raises(BadInput, match=r"slots\.mode, though their levels of mode agree"):
         demand_alike([spec("cot"), spec("no-cot")], design, ["one", "two"])
     with pytest.raises(BadInput, match="'one' and 'two' are the same run"):
         demand_alike([spec("cot"), spec("cot")], design, ["one", "two"])
@@ -288,6 +288,12 @@ def test_a_run_that_spent_other_labels_has_no_score() -> None:
     assert found[0].verdict.startswith("undefined")
 
 
+def test_too_few_shuffles_are_said_to_be_too_few() -> None:
+    text = told(results(parse(PICKS), np.full((2, 4), 0.7)))
+    assert "2 cannot give a corrected p below 1.000" in text
+    assert "intervals are Student's" in text
+
+
 def test_the_table_says_what_was_tested_and_what_was_not() -> None:
     ablation = parse(PICKS.replace("shuffles = 2", "shuffles = 8"))
     text = told(results(ablation, 0.7 + 0.01 * np.random.default_rng(0).normal(size=(8, 4))))
@@ -295,7 +301,7 @@ def test_the_table_says_what_was_tested_and_what_was_not() -> None:
     assert "150 → 350" in text
     assert "0.33 (0.24)" in text
     assert text.count(" descriptive\n") == 1
-    assert "fewer than six shuffles" not in text
+    assert "Too few shuffles" not in text
     assert "no whole shuffle" in told(Results(ablation, ()))
 
 
@@ -304,7 +310,7 @@ def test_calibration_error_is_over_the_texts_of_all_runs() -> None:
     text = told(results(ablation, np.full((2, 8), 0.5)))
     row = next(line for line in text.splitlines() if line.startswith("shots: 4"))
     # Of each run one text is right at 0.9 and one wrong at 0.7: (0.1 + 0.7) / 2.
-    assert row.split()[-6:] == ["0.400", "0.500", "50", "%", "25", "%"] or "0.400" in row
+    assert "0.400" in row
     assert "50 %" in row
     assert "25 %" in row
     assert "effects were named" in text
