@@ -288,6 +288,13 @@ def test_a_run_that_spent_other_labels_has_no_score() -> None:
     assert found[0].verdict.startswith("undefined")
 
 
+def test_last_bits_are_no_effect() -> None:
+    ablation = parse(PICKS.replace("shuffles = 2", "shuffles = 10"))
+    found = effects(results(ablation, np.tile([0.1 + 0.2, 0.1, 0.3, 0.1], (10, 1))))
+    assert found[0].effect.mean == 0
+    assert found[0].verdict == "no evidence of an effect"
+
+
 def test_too_few_shuffles_are_said_to_be_too_few() -> None:
     text = told(results(parse(PICKS), np.full((2, 4), 0.7)))
     assert "2 cannot give a corrected p below 1.000" in text
