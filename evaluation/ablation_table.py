@@ -29,6 +29,7 @@ _BESIDE: dict[str, tuple[str, ...]] = {
     "select": ("filled", "bad replies", "q1", "q2", "q3", "q4", "tokens/pick", "s/pick"),
     "annotate": ("ECE", "label mass", "abstained", "no answer", "tokens/text", "s/text"),
 }
+_CHOSEN = {"select": ("overlap (chance)",), "annotate": ()}
 _UNITS: dict[Measure, str] = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -81,7 +82,15 @@ def _effects(results: Results) -> list[str]:
     found = effects(results)
     tested = [each for each in found if each.tested]
     bad = "no answer" if ablation.subject.kind == "annotate" else "bad replies"
-    head = ("effect", f"{_UNITS[ablation.measure]} [95 %]", "p", "tokens", bad, "overlap (chance)", "verdict")
+    head = (
+        "effect",
+        f"{_UNITS[ablation.measure]} [95 %]",
+        "p",
+        "tokens",
+        bad,
+        *_CHOSEN[ablation.subject.kind],
+        "verdict",
+    )
     many = "1 effect was" if len(tested) == 1 else f"{len(tested)} effects were"
     how = "" if ablation.effects else ": every main effect"
     lines = [f"{many} named before the run{how}; p is corrected for their number (Holm). All else is descriptive.", ""]
@@ -106,7 +115,7 @@ def _effect_row(results: Results, found: Found) -> tuple[str, ...]:
         "" if math.isnan(found.p) else p_value(found.p).removeprefix("= "),
         f"{_count(b.tokens)} → {_count(a.tokens)}" if main else "",
         f"{_share(b.failures)} → {_share(a.failures)}" if main else "",
-        _overlap(found.overlap),
+        *(_overlap(found.overlap) for _ in _CHOSEN[ablation.subject.kind]),
         found.verdict,
     )
 
