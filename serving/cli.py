@@ -6,7 +6,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import data, engine, export, keys, models, plan, roles, run, serve, service, study
+from serving.commands import ablate, data, engine, export, keys, models, plan, roles, run, serve, service, study
 
 INTERRUPTED = 130
 
@@ -23,6 +23,7 @@ app.command("demo")(run.demo)
 app.command("export")(export.export)
 app.command("plan")(plan.plan)
 app.command("study")(study.study)
+app.command("ablate")(ablate.ablate)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
 app.command("generate")(roles.generate)

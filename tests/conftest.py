@@ -11,6 +11,7 @@ from tests.support.databases import NoPostgres, Postgres
 
 # Before numpy is imported: matrices here are tiny, and threads that wait for each other take longer than the sums.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

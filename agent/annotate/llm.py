@@ -41,8 +41,12 @@ class Llm(Frozen):
         by = f"llm:{bench.chat.name}@{load(self.prompt).fingerprint(self.slots)}"
         return tuple(_annotation(e, readings, i, bench, by, self.least_mass) for i, e in enumerate(batch.examples))
 
-    def read(self, texts: Columns, chat: ChatModel, bench: Bench) -> "Readings":
-        """Reads all texts, and before them the sample that the prior comes from, in one batch."""
+    def read(self, texts: Columns, chat: ChatModel, bench: Bench, *, strict: bool = True) -> "Readings":
+        """Reads all texts, and before them the sample that the prior comes from, in one batch.
+
+        Args:
+            strict: False where a model that says none of the label words is a finding; else it is an EngineError.
+        """
         sample = self._sample(bench)
         requests = [
             label_request(self.prompt, self.slots, bench.task, c, i, bench.demonstrations)
@@ -50,7 +54,9 @@ class Llm(Frozen):
             for i in range(len(c))
         ]
         replies = chat.complete(requests)
-        _check(replies)
+        demand_answers(replies, "label reads failed")
+        if strict:
+            _check(replies)
         raw = (
             np.stack([_row(r, bench.task.words) for r in replies]) if replies else np.zeros((0, len(bench.task.words)))
         )
@@ -100,8 +106,7 @@ def _row(reply: ChatReply | ChatFailure, words: Sequence[str]) -> Floats:
 
 
 def _check(replies: Sequence[ChatReply | ChatFailure]) -> None:
-    """A few failures are abstentions; many are a server that cannot be used, and say so instead of labelling on."""
-    demand_answers(replies, "label reads failed")
+    """A model that does not answer the question is one that cannot be used, and says so instead of labelling on."""
     masses = [r.reading.label_mass for r in replies if isinstance(r, ChatReply) and r.reading is not None]
     if len(masses) >= calibrate.LEAST_SAMPLE and (mean := float(np.mean(masses))) < LEAST_MEAN_MASS:
         raise EngineError(

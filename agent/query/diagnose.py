@@ -3,6 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,16 +101,25 @@ def overlap(first: Sequence[Batch], second: Sequence[Batch], among: int) -> Over
     Args:
         among: texts that both could choose from: the pool, or the window where both were shown the same one.
     """
+    return shared(own_ids(first), own_ids(second), among)
+
+
+def own_ids(batches: Sequence[Batch]) -> frozenset[str]:
+    """Ids of the texts that the LLM chose itself."""
+    return frozenset(pick.example.id for pick in _own(batches))
+
+
+def shared(a: AbstractSet[str], b: AbstractSet[str], among: int) -> Overlap:
+    """What two sets of ids, each chosen from the same `among` texts, have in common; nan where one is empty."""
     from scipy.stats import hypergeom
 
-    a, b = ({pick.example.id for pick in _own(batches)} for batches in (first, second))
     if not a or not b or among < max(len(a), len(b)):
         return Overlap(math.nan, math.nan, math.nan, len(a & b))
     both = np.arange(min(len(a), len(b)) + 1)
     likely = hypergeom.pmf(both, among, len(a), len(b))
     chance = float((likely * both / (len(a) + len(b) - both)).sum())
-    shared = len(a & b)
-    return Overlap(shared / len(a | b), chance, float(likely[shared:].sum()), shared)
+    both_have = len(a & b)
+    return Overlap(both_have / len(a | b), chance, float(likely[both_have:].sum()), both_have)
 
 
 @dataclass(frozen=True)

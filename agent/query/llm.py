@@ -47,6 +47,8 @@ class LlmChoose(Frozen):
     list_size: int = Field(default=15, ge=1)
     per_list: int = Field(default=4, ge=1)
     """How many the LLM chooses from one list."""
+    order: Literal["random", "reversed"] = "random"
+    """`reversed`: each list stands as it would, last text first. A selector that reads from the top then parts ways."""
     max_tokens: int | None = Field(default=None, ge=1)
     """Tokens that a reply may take; None: as many as the slot `mode` needs for what it wants written first."""
     temperature: float = Field(default=0.0, ge=0.0)
@@ -57,6 +59,10 @@ class LlmChoose(Frozen):
     @property
     def name(self) -> str:
         return self.kind
+
+    def window(self, size: int, among: int) -> int:
+        """How many of `among` candidates it shows the LLM to choose `size` of them: the head of one random order."""
+        return min(among, max(size, -(-size // self.per_list) * self.list_size))
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -91,8 +97,9 @@ class LlmChoose(Frozen):
     def _deal(self, size: int, ask: Query) -> "list[Listing]":
         """Random candidates without replacement, dealt evenly to as many lists as it takes."""
         count = -(-size // self.per_list)
-        window = ask.rng.permutation(len(ask.candidates))[: max(size, count * self.list_size)]
+        window = ask.rng.permutation(len(ask.candidates))[: self.window(size, len(ask.candidates))]
         parts, shares = np.array_split(window, count), np.array_split(np.arange(size), count)
+        parts = [part[::-1] for part in parts] if self.order == "reversed" else parts
         return [
             Listing(tuple(int(r) for r in part), _ids(len(part), ask.rng), len(share))
             for part, share in zip(parts, shares, strict=True)

@@ -55,25 +55,30 @@ def checked(path: Path, minutes: float | None) -> "Study":
     from evaluation.cards import card
     from evaluation.study import parse
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read: {error}", "name a study file") from error
-    read = parse(text, str(path))
+    read = parse(text_of(path, "a study"), str(path))
     for name in read.sets:
         card(name)
     return read if minutes is None else read.model_copy(update={"minutes": minutes})
 
 
-def ready(file: Path) -> Path:
-    """The file, or the ready study of that name. Raises BadInput where there is neither."""
+def text_of(path: Path, what: str) -> str:
+    """What stands in a file. Raises BadInput where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}", f"name {what} file") from error
+
+
+def ready(file: Path, kind: Literal["studies", "ablations"] = "studies") -> Path:
+    """The file, or the ready one of that name in a folder of `evaluation`. Raises BadInput where there is neither."""
     from importlib.resources import files
 
-    folder = Path(str(files("evaluation") / "studies"))
+    folder = Path(str(files("evaluation") / kind))
     named = folder / f"{file}.toml"
     if file.exists():
         return file
     if file.suffix or not named.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.toml")))
-        raise BadInput(f"there is no study file {str(file)!r}", f"name a file, or a ready study: {known}")
+        one = {"studies": "study", "ablations": "ablation"}[kind]
+        raise BadInput(f"there is no {one} file {str(file)!r}", f"name a file, or a ready {one}: {known}")
     return named

@@ -22,6 +22,7 @@ from serving.runs.worker import Worker
 from serving.settings import Settings
 from serving.studies.data import DataSet
 from serving.studies.jobs import Item
+from serving.studies.readings import reading
 
 Vectors = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Of the pool and of the test part, a row a text."""
@@ -93,7 +94,7 @@ class Hand:
             worker = self._worker(item)
             begun = worker.watch.clock()
             with threadpool_limits(1):
-                record = worker.zero_shot()[0] if item.kind == "zero-shot" else worker.measured(item.job.main)
+                record = self._record(item, worker, journal)
             made.append(Spent(seconds=worker.watch.clock() - begun, parts=dict(worker.watch.seconds)))
             return record
 
@@ -105,6 +106,11 @@ class Hand:
     def close(self) -> None:
         if isinstance(self._chat, LedgeredChat):
             self._chat.close()
+
+    def _record(self, item: Item, worker: Worker, journal: Journal) -> CellRecord:
+        if item.kind == "reading":
+            return reading(item.job, self.bundle.sets[item.data], self._asked(), journal, worker.watch)
+        return worker.zero_shot()[0] if item.kind == "zero-shot" else worker.measured(item.job.main)
 
     def _journal_of(self, item: Item, prefix: str = "") -> Journal:
         if self._store is None:
@@ -122,7 +128,7 @@ class Hand:
             students=self._students(item) if item.slow else None,
             screen=None,
             chat=self._asked() if item.asks_llm else None,
-            embed=self._embedder(item.data),
+            embed=None if item.kind == "reading" else self._embedder(item.data),
             checkpoint=self.bundle.checkpoint,
         )
 

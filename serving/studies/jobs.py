@@ -18,7 +18,8 @@ from serving.runs import outputs
 from serving.runs.job import Job, JobArm, People
 from serving.studies.data import DataSet
 
-Kind = Literal["cell", "full", "zero-shot"]
+Kind = Literal["cell", "full", "zero-shot", "reading"]
+"""`reading`: a cell in which the LLM labels texts and nothing is trained (`readings.py`)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Item:
 
     @property
     def asks_llm(self) -> bool:
-        return self.kind == "zero-shot" or self.job.arms[0].recipe.asks_llm
+        return self.kind in ("zero-shot", "reading") or self.job.arms[0].recipe.asks_llm
 
     @property
     def slow(self) -> bool:
@@ -69,10 +70,11 @@ class Weights:
 
 def items(study: Study, sets: Mapping[str, DataSet], weights: Weights) -> tuple[Item, ...]:
     """All work of the study: reference rows first, then cells by whole shuffles."""
-    return (*_references(study, sets, weights), *(_cell(study, sets, weights, each) for each in planned(study)))
+    return (*_references(study, sets, weights), *(cell(study, sets, weights, each) for each in planned(study)))
 
 
-def _cell(study: Study, sets: Mapping[str, DataSet], weights: Weights, plan: Planned) -> Item:
+def cell(study: Study, sets: Mapping[str, DataSet], weights: Weights, plan: Planned) -> Item:
+    """One cell of the study's grid."""
     learner, arm = one_thread(study.student(plan.student).learner), study.arm(plan.arm)
     recipe = arm.built(learner, study.budget, study.llm.reads)
     job = _job(study, sets[plan.data], weights, recipe, learner, arm.spends(study.budget), study.points)

@@ -77,7 +77,7 @@ def leave(work: Ready, ended: Ended, out: Path) -> str:
     study = work.study
     done = {item.plan: ended.done[item.key].record for item in work.items if item.plan and item.key in ended.done}
     whole = {plan: done[plan] for plan in complete(study, done)}
-    record = _record(work, ended, done, whole)
+    record = record_of(work, ended, done, whole)
     sets = {name: comparison(work, ended, name, whole, record) for name in study.sets}
     out.mkdir(parents=True, exist_ok=True)
     overall = Overall(study, sets, record.full)
@@ -88,8 +88,8 @@ def leave(work: Ready, ended: Ended, out: Path) -> str:
             write_report(overall.sets[name].model_copy(update={"said": said}), out / f"{name}.html")
     for student, found in overall.ranks().items():
         atomic.write(out / f"ranks-{student}.svg", critical_difference_svg(found))
-    _write(out, "cells", [row for plan, cell in done.items() for row in _rows(plan, cell, plan in whole)])
-    _write(out, "curves", curve_rows(overall))
+    write_rows(out, "cells", [row for plan, cell in done.items() for row in _rows(plan, cell, plan in whole)])
+    write_rows(out, "curves", curve_rows(overall))
     text = told(overall, record)
     atomic.write(out / "tables.txt", f"{text}\n")
     atomic.write(out / "study.json", record.model_dump_json(indent=1))
@@ -158,7 +158,8 @@ def _where(spent: Mapping[str, float]) -> list[str]:
     return [f"Time inside the cells, {total:.0f} s: {shares}."]
 
 
-def _record(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Mapping[Planned, Cell]) -> StudyRecord:
+def record_of(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Mapping[Planned, Cell]) -> StudyRecord:
+    """The study as it was run."""
     study = work.study
     shuffles = {
         name: {
@@ -225,8 +226,8 @@ def _settings(study: Study, record: StudyRecord, name: str) -> dict[str, str]:
     }
 
 
-def _write(out: Path, stem: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """As CSV and as Parquet."""
+def write_rows(out: Path, stem: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """As CSV and as Parquet; all rows have the same keys."""
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     beside = out / f".{stem}.parquet.part"
     pq.write_table(pa.table(columns), beside)

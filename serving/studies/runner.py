@@ -53,12 +53,17 @@ class Ended:
 
 
 def prepare(study: Study, setting: Setting, out: Path, fetcher: Fetcher | None = None) -> Ready:
-    """Brings data and models and records that the study begins.
+    """Brings data and models and records that the study begins. Raises ThresherError as `brought`."""
+    return ready(study, *brought(study, setting, fetcher), out)
+
+
+def brought(study: Study, setting: Setting, fetcher: Fetcher | None = None) -> tuple[Bundle, Weights]:
+    """Data and models.
 
     Raises:
         ThresherError: anything that would fail later: data that are missing or too few, no encoder, no LLM.
     """
-    sets = {name: data_set(study, name, fetcher or DataFetcher.of(setting)) for name in study.sets}
+    sets = data_sets(study, setting, fetcher)
     encoder, embed = wiring.encoder(setting)
     served = connected(study, setting) if needs_llm(study) else None
     weights = Weights(wiring.used(encoder), wiring.used(served) if served else None)
@@ -71,18 +76,25 @@ def prepare(study: Study, setting: Setting, out: Path, fetcher: Fetcher | None =
         checkpoint=encoder.path,
         served=served,
     )
-    return ready(study, bundle, weights, out)
+    return bundle, weights
 
 
-def ready(study: Study, bundle: Bundle, weights: Weights, out: Path) -> Ready:
+def data_sets(study: Study, setting: Setting, fetcher: Fetcher | None = None) -> dict[str, DataSet]:
+    return {name: data_set(study, name, fetcher or DataFetcher.of(setting)) for name in study.sets}
+
+
+def ready(study: Study, bundle: Bundle, weights: Weights, out: Path, work: tuple[Item, ...] | None = None) -> Ready:
     """Everything is at hand: the study is recorded, so that what it does has a place.
+
+    Args:
+        work: other items than the study's own recipes amount to.
 
     Raises:
         BadInput: an arm writes texts and a set holds pairs of them.
     """
     for data in bundle.sets.values():
         demand_single(recipes(study), data.pool)
-    work = items(study, bundle.sets, weights)
+    work = items(study, bundle.sets, weights) if work is None else work
     store = wiring.open_store(bundle.settings)
     store.begin(bundle.run, study.model_dump_json(), str(out.resolve()), "study")
     return Ready(study, work, bundle, store, weights)

@@ -1,17 +1,22 @@
 """Whole studies that take a moment: toy sentences as data sets, the toy encoder, small students."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 from rich.console import Console
 
+from agent.exchange import ChatRequest
 from agent.protocols import ChatModel
 from agent.recipe import WeightsUsed
+from agent.scripted import Scripted
+from evaluation.ablation import Ablation
 from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.split import SplitReport
 from evaluation.study import Study, parse
 from serving.settings import Settings
+from serving.studies import ablations
 from serving.studies.data import DataSet
 from serving.studies.hand import Bundle
 from serving.studies.hands import Hands, Own
@@ -20,6 +25,7 @@ from serving.studies.runner import Ended, Ready, carry_out, ready
 from serving.studies.screen import StudyScreen
 from tests.support.questions import TASK, ToyEncoder
 from tests.support.toy_jobs import toy_table
+from tests.support.toy_runs import answer
 
 SMALL = """
 name = "small"
@@ -80,3 +86,56 @@ def screen() -> StudyScreen:
 
 def done(work: Ready, make: Callable[[Bundle], Hands] = Own) -> Ended:
     return carry_out(work, make, screen())
+
+
+READS = """
+name = "readout"
+sets = ["weather", "storms"]
+pool = 48
+test = 30
+shuffles = 2
+
+[subject]
+kind = "annotate"
+texts = 15
+labelled = 8
+sample = 24
+
+[factors]
+verbaliser = ["words", "names"]
+calibration = ["none", "batch"]
+shots = [0, 4]
+"""
+
+PICKS = """
+name = "picks"
+sets = ["weather"]
+pool = 48
+test = 30
+shuffles = 2
+
+[subject]
+kind = "select"
+budget = 8
+batch = 4
+base = { slots = { criterion = "none" }, per_list = 2, list_size = 6 }
+
+[factors]
+mode = ["no-cot", "cot"]
+order = ["random", "reversed"]
+"""
+
+
+def toy_ablation(ablation: Ablation, home: Path, chat: ChatModel) -> Ready:
+    """The ablation, ready to run over `home`; made again with the same folder, it goes on from what is recorded."""
+    whole = toy_study(ablation.study(), home / "unused", chat)
+    settings = Settings.model_validate({"home": home, "cache": home})
+    return ablations.ready(ablation, replace(whole.bundle, settings=settings), whole.weights, home / "out")
+
+
+def worded(request: ChatRequest) -> Scripted:
+    """The toy LLM, which knows the toy labels by whatever they are called."""
+    said = answer(request)
+    if not isinstance(said, dict):
+        return said
+    return {word: said["positive" if word in ("positive", "sunny", "A") else "negative"] for word in request.read}

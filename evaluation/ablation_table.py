@@ -1,0 +1,166 @@
+"""An ablation for a terminal: levels, cells, and effects beside what they cost and what they changed in who chose."""
+
+import math
+from collections.abc import Sequence
+
+from agent.query.diagnose import Overlap
+from evaluation.ablation import Measure
+from evaluation.ablation_design import Combination, aliases, named
+from evaluation.ablation_effects import ALPHA, Found, Results, effects
+from evaluation.ablation_watch import Summary
+from evaluation.findings import p_value, points
+from evaluation.shuffles import LEAST, Effect
+from evaluation.table import aligned
+
+COVERS = {
+    "select": "95 % intervals cover other shuffles of these pools, measured on these test sets; not other texts.",
+    "annotate": "A shuffle reads texts of its own, so that 95 % intervals cover other texts of these sets, other"
+    " demonstrations and other calibration samples.",
+}
+_LEGEND = {
+    "select": "q1 to q4: share of the LLM's own picks by quarter of its list. Bad replies: lists without a usable"
+    " answer, or with a wrong count. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle"
+    " that differ in this factor alone.",
+    "annotate": "An abstention counts as wrong, and is not in ECE. ECE is over the texts of all shuffles of a cell; a"
+    " level has the mean of its cells. Tokens and seconds are those of the reads; what the calibration sample took is"
+    " in cells.csv as well.",
+}
+_BESIDE: dict[str, tuple[str, ...]] = {
+    "select": ("filled", "bad replies", "q1", "q2", "q3", "q4", "tokens/pick", "s/pick"),
+    "annotate": ("ECE", "label mass", "abstained", "no answer", "tokens/text", "s/text"),
+}
+_CHOSEN = {"select": ("overlap (chance)",), "annotate": ()}
+_UNITS: dict[Measure, str] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "ece": "calibration error of a shuffle's texts",
+    "label_mass": "label mass",
+}
+
+
+def told(results: Results) -> str:
+    """Levels and cells of every set together, effects with named ones first, and what the numbers cover."""
+    ablation = results.ablation
+    kind = ablation.subject.kind
+    n = ", ".join(f"{name} {len(shuffles)}" for name, shuffles in results.shuffles.items())
+    lines = [f"{len(ablation.design)} cells ({ablation.fraction} design), whole shuffles: {n}", ""]
+    if not results.runs:
+        return "\n".join([*lines, "no whole shuffle"])
+    levels = [(f"{f}: {level}", _with(results, f, level)) for f, each in ablation.factors.items() for level in each]
+    cells = [(" · ".join(map(str, cell.values())), [cell]) for cell in ablation.design]
+    head = ("accuracy [95 %]", "macro-F1 [95 %]", *_BESIDE[kind])
+    lines += aligned([("level", *head), *(_row(results, name, wanted) for name, wanted in levels)], left=1)
+    title = " · ".join(ablation.factors)
+    lines += ["", *aligned([(title, *head), *(_row(results, name, wanted) for name, wanted in cells)], left=1)]
+    return "\n".join([*lines, "", *_effects(results), "", *_notes(results)])
+
+
+def _with(results: Results, factor: str, level: object) -> list[Combination]:
+    """The cells of a level; of one factor at a time, the one that differs in nothing else."""
+    ablation = results.ablation
+    found = [cell for cell in ablation.design if cell[factor] == level]
+    if ablation.fraction != "one-at-a-time":
+        return found
+    rest = {name: levels[0] for name, levels in ablation.factors.items() if name != factor}
+    return [cell for cell in found if all(cell[name] == reference for name, reference in rest.items())]
+
+
+def _row(results: Results, name: str, wanted: Sequence[Combination]) -> tuple[str, ...]:
+    scores = (_percent(results.mean(wanted, measure)) for measure in ("accuracy", "macro_f1"))
+    return (name, *scores, *_beside(results.ablation.subject.kind, results.summary(wanted)))
+
+
+def _beside(kind: str, found: Summary) -> tuple[str, ...]:
+    ends = (_count(found.tokens), _count(found.seconds, 2))
+    if kind == "select":
+        return _share(found.filled), _share(found.failures), *map(_share, found.quartiles), *ends
+    return _count(found.ece, 3), _count(found.mass, 3), _share(found.abstained), _share(found.failures), *ends
+
+
+def _effects(results: Results) -> list[str]:
+    ablation = results.ablation
+    found = effects(results)
+    tested = [each for each in found if each.tested]
+    bad = "no answer" if ablation.subject.kind == "annotate" else "bad replies"
+    head = (
+        "effect",
+        f"{_UNITS[ablation.measure]} [95 %]",
+        "p",
+        "tokens",
+        bad,
+        *_CHOSEN[ablation.subject.kind],
+        "verdict",
+    )
+    many = "1 effect was" if len(tested) == 1 else f"{len(tested)} effects were"
+    how = "" if ablation.effects else ": every main effect"
+    lines = [f"{many} named before the run{how}; p is corrected for their number (Holm). All else is descriptive.", ""]
+    lines += aligned([head, *(_effect_row(results, each) for each in found)], left=1)
+    others: tuple[Measure, ...] = ("ece", "label_mass") if ablation.subject.kind == "annotate" else ()
+    for measure in ("accuracy", "macro_f1", *others):
+        if measure != ablation.measure:
+            mains = [each for each in effects(results, measure) if each.contrast.order == 1]
+            said = "; ".join(f"{named(each.contrast, ablation.factors)} {points(each.effect)}" for each in mains)
+            lines += ["", f"{_UNITS[measure]} (descriptive): {said}"]
+    return [*lines, *_by_set(results, found)]
+
+
+def _effect_row(results: Results, found: Found) -> tuple[str, ...]:
+    ablation = results.ablation
+    also = [named(each, ablation.factors) for each in aliases(found.contrast, ablation.factors, ablation.fraction)]
+    a, b = found.beside
+    main = found.contrast.order == 1
+    return (
+        " = ".join([named(found.contrast, ablation.factors), *also]),
+        points(found.effect) + (", t" if found.effect.method == "student-t" else ""),
+        "" if math.isnan(found.p) else p_value(found.p).removeprefix("= "),
+        f"{_count(b.tokens)} → {_count(a.tokens)}" if main else "",
+        f"{_share(b.failures)} → {_share(a.failures)}" if main else "",
+        *(_overlap(found.overlap) for _ in _CHOSEN[ablation.subject.kind]),
+        found.verdict,
+    )
+
+
+def _by_set(results: Results, found: Sequence[Found]) -> list[str]:
+    lines = [
+        f"  {named(each.contrast, results.ablation.factors)}: "
+        + "; ".join(f"{name} {points(there)}" for name, there in each.by_set)
+        for each in found
+        if each.by_set and each.tested
+    ]
+    return ["", "Named effects set by set (descriptive):", *lines] if lines else []
+
+
+def _notes(results: Results) -> list[str]:
+    ablation = results.ablation
+    kind = ablation.subject.kind
+    notes = [COVERS[kind]]
+    if any(len(each) < LEAST for each in results.shuffles.values()):
+        notes.append(f"With fewer than {LEAST} shuffles of a set, intervals are Student's (t).")
+    n, tests = sum(map(len, results.shuffles.values())), len(ablation.tested)
+    if (least := tests * 2.0 ** (1 - n)) >= ALPHA:
+        notes.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {min(1.0, least):.3f}.")
+    notes.append(_LEGEND[kind])
+    if ablation.fraction == "half":
+        notes.append(
+            "Half a design: what is written with = cannot be told apart, nor from interactions of three factors."
+        )
+    return notes
+
+
+def _overlap(found: Overlap | None) -> str:
+    return "" if found is None else f"{_count(found.jaccard, 2)} ({_count(found.chance, 2)})"
+
+
+def _percent(value: Effect) -> str:
+    if math.isnan(value.mean):
+        return "–"
+    limits = "" if math.isnan(value.low) else f" [{100 * value.low:.1f}, {100 * value.high:.1f}]"
+    return f"{100 * value.mean:.1f} %{limits}"
+
+
+def _share(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def _count(value: float, places: int = 0) -> str:
+    return "–" if math.isnan(value) else f"{value:,.{places}f}"

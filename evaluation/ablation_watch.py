@@ -1,0 +1,141 @@
+"""What is looked at beside the score of a run: who really chose, what was answered, and what it took."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from agent.domain import Batch
+from agent.query.diagnose import Overlap, filled_share, own_ids, position_quartiles, price, replies, shared
+from evaluation import metrics
+from evaluation.records import Measured
+from prompts.messages import Frozen
+
+
+class Selected(Frozen):
+    """A run in which the LLM selected."""
+
+    kind: Literal["select"] = "select"
+    filled: Measured
+    """Share of its picks that the fallback made."""
+    quartiles: tuple[Measured, Measured, Measured, Measured]
+    """Shares of its own picks by quarter of the list."""
+    failures: Measured
+    """Share of lists without a usable answer, or with a wrong count."""
+    tokens: Measured
+    """For each text that it chose itself."""
+    seconds: Measured
+    chosen: tuple[str, ...]
+    """Its own picks of the first batch: later ones are chosen from what earlier ones left."""
+    window: int
+    """Texts that these were chosen from; with equal shuffles the smaller window is the head of the larger one."""
+
+
+class Labelled(Frozen):
+    """A run in which the LLM labelled texts with known labels."""
+
+    kind: Literal["annotate"] = "annotate"
+    texts: int
+    confidence: tuple[float, ...]
+    """Of the label given, for each text that got one."""
+    correct: tuple[bool, ...]
+    """The same texts."""
+    mass: Measured
+    """Mean probability that the answer starts with any label word, over the texts that were answered."""
+    failures: int
+    """Texts without an answer that can be read."""
+    tokens: Measured
+    """For each text that was answered; those of the calibration sample are in the cost of the run."""
+    seconds: Measured
+
+    @property
+    def abstained(self) -> int:
+        """Texts without a label: those without an answer among them."""
+        return self.texts - len(self.confidence)
+
+
+Watched = Annotated[Selected | Labelled, Field(discriminator="kind")]
+
+
+class Summary(Frozen):
+    """The same over several runs; what does not apply is nan."""
+
+    filled: float = math.nan
+    quartiles: tuple[float, float, float, float] = (math.nan, math.nan, math.nan, math.nan)
+    failures: float = math.nan
+    """Share of lists, or of texts."""
+    tokens: float = math.nan
+    seconds: float = math.nan
+    mass: float = math.nan
+    ece: float = math.nan
+    """Over the texts of all runs together: of a few texts alone it is too large."""
+    abstained: float = math.nan
+    """Share of texts."""
+
+
+def selected(batches: Sequence[Batch], window: int) -> Selected:
+    """Of the batches of one run in their order."""
+    said, cost = replies(batches), price(batches)
+    return Selected(
+        filled=filled_share(batches),
+        quartiles=position_quartiles(batches),
+        failures=said.refused + said.failed + said.miscounted,
+        tokens=cost.tokens,
+        seconds=cost.seconds,
+        chosen=tuple(sorted(own_ids(batches[:1]))),
+        window=window,
+    )
+
+
+def summed(runs: Sequence[Selected | Labelled]) -> Summary:
+    """Means over runs; an undefined value is left out."""
+    tokens, seconds = _mean([run.tokens for run in runs]), _mean([run.seconds for run in runs])
+    picks = [run for run in runs if isinstance(run, Selected)]
+    reads = [run for run in runs if isinstance(run, Labelled)]
+    if picks:
+        first, second, third, last = (_mean([run.quartiles[i] for run in picks]) for i in range(4))
+        return Summary(
+            filled=_mean([run.filled for run in picks]),
+            quartiles=(first, second, third, last),
+            failures=_mean([run.failures for run in picks]),
+            tokens=tokens,
+            seconds=seconds,
+        )
+    texts = sum(run.texts for run in reads)
+    correct = np.array([right for run in reads for right in run.correct], dtype=bool)
+    return Summary(
+        failures=sum(run.failures for run in reads) / texts if texts else math.nan,
+        abstained=sum(run.abstained for run in reads) / texts if texts else math.nan,
+        mass=_mean([run.mass for run in reads]),
+        ece=metrics.ece(correct, np.array([each for run in reads for each in run.confidence])),
+        tokens=tokens,
+        seconds=seconds,
+    )
+
+
+def ece(run: Labelled) -> float:
+    """Of one run; biased upwards where it has few texts, as in every run of the same size."""
+    return metrics.ece(np.array(run.correct, dtype=bool), np.array(run.confidence))
+
+
+def overlapping(pairs: Sequence[tuple[Selected | Labelled, Selected | Labelled]]) -> Overlap | None:
+    """Mean overlap of the picks of paired runs and its chance; None where nothing was selected.
+
+    Two runs of one shuffle choose from nested windows, so that chance is that of choosing from the larger one.
+    """
+    found = [
+        shared(frozenset(a.chosen), frozenset(b.chosen), max(a.window, b.window))
+        for a, b in pairs
+        if isinstance(a, Selected) and isinstance(b, Selected)
+    ]
+    if not found:
+        return None
+    jaccard, chance = _mean([each.jaccard for each in found]), _mean([each.chance for each in found])
+    return Overlap(jaccard, chance, math.nan, sum(each.shared for each in found))
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
