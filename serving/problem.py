@@ -1,7 +1,8 @@
 """Errors as problem documents (RFC 9457): what is wrong, which value, what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
@@ -77,8 +78,8 @@ def install(app: FastAPI, page: Drawn | None = None) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        first = _telling(error.errors())
+        where = ".".join(part for part in map(str, first["loc"]) if not part.startswith("literal["))
         value = repr(first.get("input"))
         shown = value if len(value) <= 80 else f"{value[:79]}…"
         message = str(first["msg"]).removeprefix("Value error, ")
@@ -151,3 +152,9 @@ def _status(error: ThresherError) -> int:
             return 503
         case _:
             return 500
+
+
+def _telling(errors: Sequence[Any]) -> Any:
+    """The first error, or of a field that may be several things the one that came farthest into one of them."""
+    field = errors[0]["loc"][:2]
+    return max((each for each in errors if each["loc"][:2] == field), key=lambda each: len(each["loc"]))

@@ -145,9 +145,6 @@ class _Fed:
 
 def _delimited(chunks: Iterable[bytes], delimiter: str, where: str) -> Iterator[Row]:
     fed = _Fed(_lines(chunks, where, ""), where)
-    csv.field_size_limit(
-        MOST_OF_A_ROW + 1
-    )  # of the whole process: our own bound, which says what and where, comes first
     reader, begun = csv.DictReader(fed, delimiter=delimiter, strict=True), 1
     try:
         _header(where, reader.fieldnames or ())
@@ -160,7 +157,11 @@ def _delimited(chunks: Iterable[bytes], delimiter: str, where: str) -> Iterator[
             fed.taken, begun = 0, reader.line_num + 1
             yield dict(row)
     except csv.Error as error:
-        what = f"{where}: the row that begins in line {begun} is not valid CSV: {error}"
+        row = f"{where}: the row that begins in line {begun}"
+        if "field limit" in str(error):  # the reader's own bound lies a little above ours
+            what = f"{row} has a cell of more than {csv.field_size_limit():,} characters"
+            raise BadInput(what, f"close its quotes, or keep texts under {MOST_CHARACTERS:,}") from error
+        what = f"{row} is not valid CSV: {error}"
         raise BadInput(what, "close its quotes, and double quotes that belong to a text") from error
 
 

@@ -58,7 +58,7 @@ def begin(wish: Wish, setting: Setting, out: Path | None) -> Begun:
     encoder, _ = wiring.encoder(setting)
     store = wiring.open_store(setting.settings)
     served = wiring.connect(setting) if asks_llm(wish) else None
-    if served is not None:
+    if served is not None and not wish.caps.of_llm:  # a cap counts every request, and there is no run yet
         with closing(wiring.chat(setting.settings, served, store)) as chat:
             demand_words(wish, chat)
     job = plan(wish, served, encoder)

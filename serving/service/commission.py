@@ -31,7 +31,7 @@ def commission(wish: Wish, desk: Desk) -> Commissioned:
     """
     wishes.check(wish)
     served, chat = desk.llm.ready() if wishes.asks_llm(wish) else (None, None)
-    if chat is not None:
+    if chat is not None and not wish.caps.of_llm:  # a cap counts every request, and there is no run yet
         running.demand_words(wish, chat)
     job = wishes.plan(wish, served, _encoder(desk.settings))
     if (known := _known(desk.store, job.id)) is not None:
