@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+from evaluation.asides import asides
 from evaluation.figures import learning_curves_svg
 from evaluation.records import Comparison
 from evaluation.table import table
@@ -25,7 +26,9 @@ def without_texts(comparison: Comparison) -> Comparison:
 
 def block(comparison: Comparison) -> str:
     """What stands in the README between its two markers."""
-    return f"```text\n{table(comparison)}\n\nMachine: {comparison.machine}\n```\n"
+    minutes = "" if comparison.seconds is None else f"; the run took {comparison.seconds / 60:.0f} minutes"
+    parts = [table(comparison), asides(comparison), f"Machine: {comparison.machine}{minutes}"]
+    return "```text\n" + "\n\n".join(part for part in parts if part) + "\n```\n"
 
 
 def shown(readme: str) -> str:

@@ -1,7 +1,6 @@
 """From cells to what people read: the comparison or the summary of a run, and the files in the user's folder."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,10 @@ from agent.domain import Annotation, Cost
 from agent.loop import Outcome
 from agent.pool import Pool
 from agent.query.diagnose import MOST_FILLED
+from evaluation.asides import asides, chosen
 from evaluation.audit import audit
 from evaluation.cards import cards
-from evaluation.records import Arm, Cell, Comparison, LabelAudit, ModelCard, RunSummary
+from evaluation.records import Arm, Comparison, LabelAudit, ModelCard, RunSummary
 from evaluation.report import write_report
 from evaluation.table import table
 from serving.runs import outputs
@@ -45,43 +45,6 @@ def said(report: Comparison | RunSummary) -> str:
     return f"{table(report)}\n\n{asides(report)}" if isinstance(report, Comparison) else told(report)
 
 
-def asides(report: Comparison) -> str:
-    """How the LLM chose and how it labelled, for the terminal; the report has the pictures."""
-    lines = _chosen(report.cells)
-    if (labels := report.labels) is not None:
-        lines.append(
-            f"LLM labels: {labels.accuracy:.1%} of {labels.n} right ({labels.raw_accuracy:.1%} before calibration), "
-            f"{labels.abstained} abstentions; seed {report.cells[0].seed}"
-        )
-        lines += [
-            f"  {name}: {', '.join(f'{n} called {said}' for said, n in zip(report.classes, row, strict=True))}"
-            for name, row in zip(report.classes, labels.confusion, strict=True)
-        ]
-    return "\n".join(lines)
-
-
-def _chosen(made: Sequence[Cell | RunSummary]) -> list[str]:
-    """How the LLM chose and what was turned down of what it wrote; nothing where it was not asked."""
-    lines: list[str] = []
-    counts: Counter[str] = Counter()
-    for each in made:
-        counts.update({name: int(count) for name, count in each.notes.items()})
-    filled = [each.filled_share for each in made if each.filled_share is not None]
-    quartiles = [each.quartiles for each in made if each.quartiles is not None]
-    if filled:
-        shares = ", ".join(f"{share:.0%}" for share in np.mean(quartiles, axis=0)) if quartiles else "–"
-        by = f"LLM picks by quarter of the list, first to last: {shares}"
-        lines.append(f"{by}; filled by the fallback: {np.mean(filled):.0%}")
-    asked = counts["lists"] + counts["asked_again"]
-    if asked and not counts["chosen"]:
-        lines.append(f"not one of {asked} lists got a reply with a choice that could be read: the fallback chose all")
-    elif asked:
-        lines.append(f"lists: {asked} shown, {counts['refused']} with a reply that was no choice")
-    if counts["rejected"]:
-        lines.append(f"generated texts that were rejected: {counts['rejected']}")
-    return lines
-
-
 def told(run: RunSummary) -> str:
     """A run without a comparison, for the terminal."""
     labels = ", ".join(f"{each.label} {each.human + each.confirmed + each.machine}" for each in run.labels)
@@ -94,7 +57,7 @@ def told(run: RunSummary) -> str:
     if run.renamed:
         why = f"the fallback made more than {MOST_FILLED:.0%} of the LLM's picks"
         lines.insert(0, f"{run.renamed} (was {run.recipe}): {why}")
-    lines += _chosen([run])
+    lines += chosen([run])
     if run.curve:
         lines.append(f"student: {run.curve[-1].accuracy:.1%} of the test texts right")
     return "\n".join(lines)

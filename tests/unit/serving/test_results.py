@@ -9,10 +9,11 @@ import pytest
 
 from agent.exchange import ChatRequest
 from agent.scripted import Scripted
+from evaluation.asides import asides
 from evaluation.records import Comparison, RunSummary
 from serving.runs.job import People
 from serving.runs.outputs import Record
-from serving.runs.results import FILES, _settings, asides, caveats, label_audit, leave, report_of, told
+from serving.runs.results import FILES, _settings, caveats, label_audit, leave, report_of, told
 from serving.runs.worker import Worker
 from tests.support.toy_jobs import toy_job, toy_worker
 from tests.support.toy_runs import Remembering, answer
