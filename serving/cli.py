@@ -39,18 +39,27 @@ def main() -> None:
     """Exit codes: 0 done, 2 something the user can mend, 3 people have to answer first, 130 interrupted."""
     logging.getLogger().addHandler(logging.NullHandler())  # errors are one line; the service sets up its own log
     try:
-        app()
+        code = app(standalone_mode=False)  # so that a wrong option, too, is told in one line
     except Waiting as waiting:
         _say(str(waiting))
-        sys.exit(3)
+        code = 3
     except ThresherError as error:
         _say(f"error: {error}")
-        sys.exit(2)
-    except (KeyboardInterrupt, SystemExit) as end:  # inside a command, typer turns the first into the second
-        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
-            raise
+        code = 2
+    except typer.TyperException as error:
+        code = error.exit_code
+        if said := error.format_message():  # empty where the help was printed
+            _say(f"error: {said.rstrip('.')}; see {_command(error)} --help")
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # inside a command, typer makes this code of an interrupt
         _say("interrupted; what was recorded is kept: thresher runs")
-        sys.exit(INTERRUPTED)
+    sys.exit(code)
+
+
+def _command(error: typer.TyperException) -> str:
+    """The command that the wrong words were meant for."""
+    return getattr(getattr(error, "ctx", None), "command_path", "thresher")
 
 
 def _say(line: str) -> None:

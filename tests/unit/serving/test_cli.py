@@ -15,7 +15,7 @@ HEAVY = ("torch", "transformers", "langchain", "langchain_core", "langchain_open
 def ends(
     error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> tuple[object, str]:
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise error
 
     monkeypatch.setattr(cli, "app", broken)
@@ -31,7 +31,6 @@ def ends(
         (EngineError("two\nlines  of it"), 2, "error: two lines of it\n"),
         (Waiting(("a", "b"), "fill it"), 3, "2 examples wait for a person; fill it\n"),
         (KeyboardInterrupt(), 130, "interrupted; what was recorded is kept: thresher runs\n"),
-        (SystemExit(130), 130, "interrupted; what was recorded is kept: thresher runs\n"),
     ],
 )
 def test_errors_are_one_line_and_an_exit_code(
@@ -40,8 +39,54 @@ def test_errors_are_one_line_and_an_exit_code(
     assert ends(error, monkeypatch, capsys) == (code, line)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["run"], "error: Missing argument 'task'; see thresher run --help\n"),
+        (["runs", "--colour"], "error: No such option: --colour; see thresher runs --help\n"),
+        (["engine", "fly"], "error: No such command 'fly'; see thresher engine --help\n"),
+        (["resume", "a", "b"], "error: Got unexpected extra argument(s) (b); see thresher resume --help\n"),
+    ],
+)
+def test_wrong_words_are_told_in_one_line(
+    words: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["thresher", *words])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert (caught.value.code, capsys.readouterr().err) == (2, told)
+
+
+@pytest.mark.parametrize("words", [[], ["engine"]])
+def test_no_words_are_answered_by_the_help(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["thresher", *words])
+    with pytest.raises(SystemExit):
+        cli.main()
+    said = capsys.readouterr()
+    assert "Usage: thresher" in said.out + said.err
+    assert "error" not in said.err
+
+
+def test_an_interrupt_inside_a_command_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> int:
+        return 130
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "interrupted; what was recorded is kept: thresher runs\n"
+
+
 def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "app", lambda: 1 / 0)
+    def mistaken(**_: object) -> float:
+        return 1 / 0
+
+    monkeypatch.setattr(cli, "app", mistaken)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 
