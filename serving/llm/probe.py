@@ -18,7 +18,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 PATTERN = r"QZ[0-9]{3}X"
 """No model writes this by itself when it is asked to say yes."""
 PREFIX = "A field of ripe wheat moves in the wind while the thresher waits beside the barn. " * 16
-"""About 290 tokens: two blocks of the prefix cache, which are of 128 tokens on a CPU."""
+"""About 290 tokens: two blocks of the prefix cache also where they are of 128 tokens, as vLLM has them on a CPU."""
 
 
 class Honours(Frozen):

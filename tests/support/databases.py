@@ -1,7 +1,7 @@
 """A PostgreSQL of the tests' own: unprivileged, in a temporary folder, gone with the process that started it.
 
-By hand, for a bench: `python -m tests.support.databases` prints the URL of an empty database and keeps it until it is
-interrupted.
+By hand, for a bench: `python -m tests.support.databases 7` prints the URLs of seven empty databases (left out: of one)
+and keeps them until it is interrupted.
 """
 
 import ctypes
@@ -156,7 +156,8 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     server = Postgres().start()
     try:
-        sys.stdout.write(f"{server.create()}\n")
+        for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
+            sys.stdout.write(f"{server.create()}\n")
         sys.stdout.flush()
         signal.pause()
     except KeyboardInterrupt:

@@ -40,6 +40,11 @@ def test_all_cores_are_bound_and_every_choice_has_a_reason(model: Path) -> None:
     assert {choice.name for choice in options.choices} >= {"dtype", "cores", "KV cache", "max-model-len"}
 
 
+def test_short_shared_beginnings_are_found_again_on_a_cpu(model: Path) -> None:
+    arguments = choose(SLOW, model, gpu=False).arguments
+    assert arguments[arguments.index("--block-size") + 1] == "32"
+
+
 def test_the_context_is_no_longer_than_the_model_was_made_for(model: Path) -> None:
     assert value(choose(SLOW, model, gpu=False), "max-model-len") == "8192"
     (model / "config.json").write_text(json.dumps({"torch_dtype": "float32", "max_position_embeddings": 512}))
