@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from agent.errors import BadInput, EngineError, ModelError, PromptError, StoreError, ThresherError, Waiting
 from serving.runs.data import NoDataSet
@@ -59,6 +60,7 @@ def answer(
 
 MISSED = {404: "there is nothing at this address", 405: "this address does not know that method"}
 """What the framework refuses by itself."""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 Drawn = Callable[[str, str, str, int], Response]
 """From title, detail, hint and status to a page."""
 
@@ -89,7 +91,10 @@ def install(app: FastAPI, page: Drawn | None = None) -> None:
         """What the framework refuses: no such path, no such method."""
         assert isinstance(error, HTTPException)
         what = MISSED.get(error.status_code, str(error.detail))
-        return _told(page, request, error.status_code, what, "see /docs", headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_allowed(request))
+        return _told(page, request, error.status_code, what, "see /docs", headers=headers)
 
     async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
         """Only of what lies outside `serving.service.access`, which answers and logs all others."""
@@ -119,6 +124,17 @@ def _told(
     drawn = page(HTTPStatus(status).phrase, what, hint, status)
     drawn.headers.update(headers or {})
     return drawn
+
+
+def _allowed(request: Request) -> list[str]:
+    """All methods that an address knows; the framework names those of one of its routes. HEAD goes with GET."""
+    routes: Sequence[BaseRoute] = request.app.routes
+
+    def known(method: str) -> bool:
+        return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+
+    found = [method for method in METHODS if known(method)]
+    return [*found, "HEAD"] if "GET" in found else found
 
 
 def asked_for(request: Request) -> str:
