@@ -1,6 +1,5 @@
 """Runs: begin one, see where it stands, stop it, let it go on."""
 
-import hashlib
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
@@ -20,6 +19,7 @@ from serving.runs.wishes import Wish
 from serving.service.commission import commission
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import Calling, needs
+from serving.service.tags import Known, announced, json_unless_known, tag, unless_known
 from serving.shapes_runs import RoundShown, RunList, RunShown, State
 
 router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
@@ -107,17 +107,18 @@ def wish_of(body: RunRequest, desk: Desk) -> Wish:
     )
 
 
-@router.get("/runs", summary="List runs", dependencies=[needs("read")])
+@router.get("/runs", summary="List runs", response_model=RunList, dependencies=[needs("read")], responses=announced())
 def list_runs(
     desk: AtDesk,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
     state: Annotated[State | None, Query(description="Only runs in this state.")] = None,
-) -> RunList:
+    known: Known = "",
+) -> Response:
     """The newest first."""
     found = desk.store.list(limit + 1, after, state)
     items = shown_all(desk.store, found[:limit])
-    return RunList(items=items, next=items[-1].id if len(found) > limit else None)
+    return json_unless_known(known, RunList(items=items, next=items[-1].id if len(found) > limit else None))
 
 
 @router.get(
@@ -125,23 +126,28 @@ def list_runs(
     summary="Where a run stands",
     response_model=RunShown,
     dependencies=[needs("read")],
-    responses={304: {"description": "As it was"}},
+    responses=announced(),
 )
-def get_run(
-    run: RunId, desk: AtDesk, known: Annotated[str, Header(alias="If-None-Match", max_length=100)] = ""
-) -> Response:
+def get_run(run: RunId, desk: AtDesk, known: Known = "") -> Response:
     """With an ETag: given back as `If-None-Match`, an unchanged run is answered with 304 and no body."""
-    body = shown(desk.store, desk.store.get(run)).model_dump_json()
-    tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
-    if known == tag:
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(body, media_type="application/json", headers={"ETag": tag})
+    return json_unless_known(known, shown(desk.store, desk.store.get(run)))
 
 
-@router.get("/runs/{run}/history", summary="What its rounds came to", dependencies=[needs("read")])
-def get_history(run: RunId, desk: AtDesk) -> History:
+@router.get(
+    "/runs/{run}/history",
+    summary="What its rounds came to",
+    response_model=History,
+    dependencies=[needs("read")],
+    responses=announced(),
+)
+def get_history(run: RunId, desk: AtDesk, known: Known = "") -> Response:
     """Rounds and learning curve of the user's own cell so far."""
-    return history(desk.store, desk.store.get(run))
+    found = desk.store.get(run)
+
+    def made() -> Response:
+        return Response(history(desk.store, found).model_dump_json(), media_type="application/json")
+
+    return unless_known(known, tag(run, desk.store.newest_step(run)), made)
 
 
 @router.get("/runs/{run}/rounds/{index}", summary="What a round chose", dependencies=[needs("read")])
