@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
@@ -13,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 
 from agent.errors import BadInput, EngineError, ModelError, PromptError, StoreError, ThresherError, Waiting
+from serving import wrong
 from serving.runs.data import NoDataSet
 from serving.runs.journal import LostLease
 from serving.runs.lease import Busy
@@ -80,12 +80,10 @@ def install(app: FastAPI, page: Drawn | None = None) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        first = _telling(error.errors())
-        where = ".".join(part for part in map(str, first["loc"]) if not part.startswith("literal["))
-        value = repr(first.get("input"))
-        shown = value if len(value) <= 80 else f"{value[:79]}…"
-        message = str(first["msg"]).removeprefix("Value error, ")
-        return _told(page, request, 422, f"{where}: {message} (given: {shown})", "see the operation in /docs")
+        errors = error.errors()
+        of = str(errors[0]["loc"][0])  # body, query, path or header
+        sent = error.body if of == "body" else {each["loc"][-1]: each.get("input") for each in errors}
+        return _told(page, request, 422, wrong.told(errors, sent, (of,)), "see the operation in /docs")
 
     async def plain(request: Request, error: Exception) -> Response:
         """What the framework refuses: no such path, no such method."""
@@ -168,9 +166,3 @@ def _status(error: ThresherError) -> int:
             return 503
         case _:
             return 500
-
-
-def _telling(errors: Sequence[Any]) -> Any:
-    """The first error, or of a field that may be several things the one that came farthest into one of them."""
-    field = errors[0]["loc"][:2]
-    return max((each for each in errors if each["loc"][:2] == field), key=lambda each: len(each["loc"]))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.run import Capped, caps
+from serving.commands.run import Capped, Out, caps
 
 if TYPE_CHECKING:
     from serving.runs.plan import Forecast, Range
@@ -18,6 +18,7 @@ def plan(
     recipe: Annotated[str, typer.Option(help="How to spend them.")] = "agent",
     test: Annotated[Path | None, typer.Option(help="Texts with gold labels to measure students on.")] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Take people's answers from the label column.")] = False,
+    noise: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of simulated answers that are wrong.")] = 0.0,
     compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
     student: Annotated[list[str] | None, typer.Option(help="bert, setfit, linear or svm; several to compare.")] = None,
@@ -25,9 +26,14 @@ def plan(
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",
     cap: Capped = None,
+    out: Out = None,
     json: Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")] = False,
 ) -> None:
-    """Forecast a run: LLM requests, tokens, time, people's labels and minutes, with the assumptions."""
+    """Forecast a run: LLM requests, tokens, time, people's labels and minutes, with the assumptions.
+
+    It takes the options of `run`, and writes nothing.
+    """
+    del out
     from serving.runs.tables import read_table, read_task
 
     named = read_task(task)
@@ -47,6 +53,7 @@ def plan(
         seeds=seeds,
         students=tuple(student or ["bert"]),
         simulate=simulate,
+        noise=noise,
         reads=reads,
         caps=caps(cap),
     )

@@ -1,21 +1,15 @@
 """Runs: begin one, see where it stands, stop it, let it go on."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from evaluation.split import SplitReport
-from prompts.messages import Frozen
 from serving import problem
 from serving.problem import Refused
-from serving.routes.annotate import TASK
-from serving.routes.plan import PlanRequest
-from serving.runs.job import People
+from serving.routes.wishes import EXAMPLE, RunRequest, wish_of
 from serving.runs.store import OPEN, StoredRun
 from serving.runs.view import History, chosen, history, shown, shown_all
-from serving.runs.wishes import Wish
 from serving.service.commission import commission
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import Calling, needs
@@ -23,26 +17,7 @@ from serving.service.tags import Known, announced, json_unless_known, tag, unles
 from serving.shapes_runs import RoundShown, RunList, RunShown, State
 
 router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
-EXAMPLE: dict[str, Any] = {"task": TASK, "data": "<id of a data set>", "budget": 32, "recipe": "agent"}
 RunId = Annotated[str, Path(max_length=80, description="As the creation answered it.")]
-
-
-class Asked(Frozen):
-    """How people are asked."""
-
-    overlap: int = Field(default=1, ge=1, le=20, description="People for each text; each answer is a label.")
-    blind_share: float = Field(default=0.2, ge=0.0, le=1.0, description="Of texts whose suggestion is hidden.")
-    experts: bool = Field(default=False, description="Whether people look over the LLM's picks first.")
-    noise: float = Field(default=0.0, ge=0.0, le=1.0, description="Share of wrong answers of simulated people.")
-
-
-class RunRequest(PlanRequest):
-    """A run: the fields of `POST /v1/plan`, and how people are asked."""
-
-    name: str = Field(default="", max_length=200, description="Equal runs of other names are other runs.")
-    asked: Asked = Field(default=Asked())
-    data_card: str = Field(default="", max_length=100, description="Of the known data set that the texts are from.")
-    split: SplitReport | None = Field(default=None, description="How pool and test set were made from it.")
 
 
 @router.post(
@@ -80,31 +55,6 @@ async def begin(
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/runs/{found.id}"
     return found
-
-
-def wish_of(body: RunRequest, desk: Desk) -> Wish:
-    """A request in the words of the command line."""
-    simulated, asked = body.people == "simulated", body.asked
-    queue = People(kind="queue", overlap=asked.overlap, blind=asked.blind_share, experts=asked.experts)
-    return Wish(
-        task=body.task,
-        table=desk.data.table(body.data),
-        test=desk.data.table(body.test) if body.test else None,
-        budget=body.budget,
-        recipe=body.recipe if isinstance(body.recipe, str) else "random",
-        own=None if isinstance(body.recipe, str) else body.recipe,
-        compare=body.compare,
-        seeds=body.seeds,
-        students=body.students,
-        simulate=simulated,
-        noise=asked.noise,
-        reads=body.reads,
-        title=body.name,
-        people=None if simulated else queue,
-        data_card=body.data_card,
-        split=body.split,
-        caps=body.caps,
-    )
 
 
 @router.get("/runs", summary="List runs", response_model=RunList, dependencies=[needs("read")], responses=announced())
