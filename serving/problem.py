@@ -16,6 +16,7 @@ from serving import wrong
 from serving.runs.data import NoDataSet
 from serving.runs.journal import LostLease
 from serving.runs.lease import Busy
+from serving.runs.review_queue import NoToken
 from serving.runs.store import NoRun
 
 MEDIA = "application/problem+json"
@@ -47,6 +48,11 @@ RESPONSES: dict[int | str, dict[str, object]] = {
     "default": {"model": Problem, "description": "A problem document", "content": {MEDIA: {}}}
 }
 """For `APIRouter(responses=…)`: every operation may answer with a problem document."""
+
+
+def refusals(**of: str) -> dict[int | str, dict[str, object]]:
+    """For `responses=…` of an operation: what some statuses mean there, such as `_404="…"`."""
+    return {int(status[1:]): {**RESPONSES["default"], "description": said} for status, said in of.items()}
 
 
 def answer(
@@ -156,7 +162,7 @@ def _status(error: ThresherError) -> int:
     match error:
         case Refused():
             return error.status
-        case NoRun() | NoDataSet():
+        case NoRun() | NoDataSet() | NoToken():
             return 404
         case BadInput() | PromptError():
             return 422
