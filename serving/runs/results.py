@@ -132,6 +132,7 @@ def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
         agreement_human=people,
         audit=label_audit(worker, pool),
         curve=cell.curve if worker.test is not None else (),
+        scouts=cell.scouts,
         filled_share=cell.filled_share,
         quartiles=cell.quartiles,
         renamed=cell.renamed,
