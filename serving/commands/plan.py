@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.run import Capped, Out, caps
+from serving.commands.run import Capped, Out, wished
 
 if TYPE_CHECKING:
     from serving.runs.plan import Forecast, Range
@@ -34,19 +34,10 @@ def plan(
     It takes the options of `run`, and writes nothing.
     """
     del out
-    from serving.runs.tables import read_table, read_task
-
-    named = read_task(task)
-    pool = read_table(data, named, text=text, label=label)
-    from serving import settings
-    from serving.runs import wiring
-    from serving.runs.planning import planned
-    from serving.runs.wishes import Wish
-
-    wish = Wish(
-        task=named,
-        table=pool,
-        test=read_table(test, named, text=text, label=label) if test else None,
+    wish = wished(
+        (task, data, test),
+        (text, label),
+        cap,
         budget=budget,
         recipe=recipe,
         compare=compare,
@@ -55,8 +46,11 @@ def plan(
         simulate=simulate,
         noise=noise,
         reads=reads,
-        caps=caps(cap),
     )
+    from serving import settings
+    from serving.runs import wiring
+    from serving.runs.planning import planned
+
     found = planned(wish, wiring.open_store(settings.load()).engine, settings.load())
     typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
 
