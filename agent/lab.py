@@ -103,6 +103,8 @@ class Lab:
     experts: Experts | None = None
     """Who looks over the LLM's picks before they are labelled; None: nobody."""
     watch: Stopwatch = field(default_factory=Stopwatch)
+    scouted: Callable[[int, Pool, Student], None] | None = None
+    """As `observe`, after each training of a scout: what serves the rounds, not the student that the run is for."""
     meter: Metered | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -174,8 +176,9 @@ class Lab:
         """Lines 2 and 7: the scout where the recipe has one, else the learner."""
         recipe = self.spec.recipe
         student = self._fit(recipe.scout or recipe.learner, pool)
-        if recipe.scout is None and self.observe is not None:
-            self.observe(index, pool, student)
+        look = self.observe if recipe.scout is None else self.scouted
+        if look is not None:
+            look(index, pool, student)
         return student
 
     def finish(self, pool: Pool, student: Student, index: int) -> Student:

@@ -62,6 +62,9 @@ class Cell(Frozen):
     student: str = ""
     """Empty where the LLM's own labels are measured and nothing is trained."""
     curve: tuple[Point, ...] = Field(min_length=1)
+    scouts: tuple[Point, ...] = ()
+    """What the scout reached that served the rounds, one a round, where it was measured. It is compared with nothing:
+    the student that counts is the curve's."""
     cost: Cost = Cost()
     """Of the whole run; `seconds` are those that the LLM took."""
     spec: str = ""
@@ -263,6 +266,8 @@ class RunSummary(Frozen):
     """The LLM against people, on the texts that both labelled."""
     curve: tuple[Point, ...] = ()
     """Measured on a test set of the user's, where there is one."""
+    scouts: tuple[Point, ...] = ()
+    """As in `Cell`."""
     filled_share: Share = None
     quartiles: Quartiles = None
     renamed: str | None = None

@@ -28,6 +28,7 @@ from serving.service import description
 from serving.service.access import Logged
 from serving.service.desk import Desk
 from serving.service.guard import is_loopback
+from serving.service.head import Head
 from serving.service.limits import Limits
 from serving.service.metrics import Counted, Metrics
 from serving.settings import Settings
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.desk = desk
     app.state.metrics = Metrics(desk.database)
     problem.install(app, views.problem_page)
+    app.add_middleware(Head)
     app.add_middleware(Limits, settings=desk.settings, local=is_loopback(desk.settings.host))
     app.add_middleware(Counted, metrics=app.state.metrics)
     app.add_middleware(Logged)

@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 Asked = Mapping[str, Any] | BaseModel
+NOT_MODIFIED = 304
 MEDIA = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -210,8 +211,11 @@ class RunCalls:
     def wait(self, run: str, timeout: float | None = None, *, poll: float = 1.0, people: bool = False) -> SeenRun:
         """The run when it is over; with `people` also when it waits for them. Raises TimeoutError."""
         end = None if timeout is None else time.monotonic() + timeout
+        found, tag = None, ""
         while True:
-            found = self.get(run)
+            asked = self._calls.send("GET", at(run), headers={"If-None-Match": tag} if tag else {})
+            if found is None or asked.status_code != NOT_MODIFIED:
+                found, tag = SeenRun.model_validate_json(asked.content), asked.headers.get("ETag", "")
             if found.over or (people and found.state == "waiting"):
                 return found
             if end is not None and time.monotonic() + poll > end:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
@@ -10,11 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from agent.errors import BadInput, EngineError, ModelError, PromptError, StoreError, ThresherError, Waiting
+from serving import wrong
 from serving.runs.data import NoDataSet
 from serving.runs.journal import LostLease
 from serving.runs.lease import Busy
+from serving.runs.review_queue import NoToken
 from serving.runs.store import NoRun
 
 MEDIA = "application/problem+json"
@@ -48,6 +50,11 @@ RESPONSES: dict[int | str, dict[str, object]] = {
 """For `APIRouter(responses=…)`: every operation may answer with a problem document."""
 
 
+def refusals(**of: str) -> dict[int | str, dict[str, object]]:
+    """For `responses=…` of an operation: what some statuses mean there, such as `_404="…"`."""
+    return {int(status[1:]): {**RESPONSES["default"], "description": said} for status, said in of.items()}
+
+
 def answer(
     status: int, detail: str, hint: str = "", *, retryable: bool = False, headers: dict[str, str] | None = None
 ) -> JSONResponse:
@@ -59,6 +66,7 @@ def answer(
 
 MISSED = {404: "there is nothing at this address", 405: "this address does not know that method"}
 """What the framework refuses by itself."""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 Drawn = Callable[[str, str, str, int], Response]
 """From title, detail, hint and status to a page."""
 
@@ -78,18 +86,19 @@ def install(app: FastAPI, page: Drawn | None = None) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        first = _telling(error.errors())
-        where = ".".join(part for part in map(str, first["loc"]) if not part.startswith("literal["))
-        value = repr(first.get("input"))
-        shown = value if len(value) <= 80 else f"{value[:79]}…"
-        message = str(first["msg"]).removeprefix("Value error, ")
-        return _told(page, request, 422, f"{where}: {message} (given: {shown})", "see the operation in /docs")
+        errors = error.errors()
+        of = str(errors[0]["loc"][0])  # body, query, path or header
+        sent = error.body if of == "body" else {each["loc"][-1]: each.get("input") for each in errors}
+        return _told(page, request, 422, wrong.told(errors, sent, (of,)), "see the operation in /docs")
 
     async def plain(request: Request, error: Exception) -> Response:
         """What the framework refuses: no such path, no such method."""
         assert isinstance(error, HTTPException)
         what = MISSED.get(error.status_code, str(error.detail))
-        return _told(page, request, error.status_code, what, "see /docs", headers=dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_allowed(request))
+        return _told(page, request, error.status_code, what, "see /docs", headers=headers)
 
     async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
         """Only of what lies outside `serving.service.access`, which answers and logs all others."""
@@ -121,6 +130,17 @@ def _told(
     return drawn
 
 
+def _allowed(request: Request) -> list[str]:
+    """All methods that an address knows; the framework names those of one of its routes. HEAD goes with GET."""
+    routes: Sequence[BaseRoute] = request.app.routes
+
+    def known(method: str) -> bool:
+        return any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+
+    found = [method for method in METHODS if known(method)]
+    return [*found, "HEAD"] if "GET" in found else found
+
+
 def asked_for(request: Request) -> str:
     """The page that a request is for, with its query."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -142,7 +162,7 @@ def _status(error: ThresherError) -> int:
     match error:
         case Refused():
             return error.status
-        case NoRun() | NoDataSet():
+        case NoRun() | NoDataSet() | NoToken():
             return 404
         case BadInput() | PromptError():
             return 422
@@ -152,9 +172,3 @@ def _status(error: ThresherError) -> int:
             return 503
         case _:
             return 500
-
-
-def _telling(errors: Sequence[Any]) -> Any:
-    """The first error, or of a field that may be several things the one that came farthest into one of them."""
-    field = errors[0]["loc"][:2]
-    return max((each for each in errors if each["loc"][:2] == field), key=lambda each: len(each["loc"]))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serving.commands.run import Capped, caps
+from serving.commands.run import Capped, Out, wished
 
 if TYPE_CHECKING:
     from serving.runs.plan import Forecast, Range
@@ -18,6 +18,7 @@ def plan(
     recipe: Annotated[str, typer.Option(help="How to spend them.")] = "agent",
     test: Annotated[Path | None, typer.Option(help="Texts with gold labels to measure students on.")] = None,
     simulate: Annotated[bool, typer.Option("--simulate", help="Take people's answers from the label column.")] = False,
+    noise: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of simulated answers that are wrong.")] = 0.0,
     compare: Annotated[bool, typer.Option("--compare", help="Run the baselines beside it.")] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other pool orders.")] = 1,
     student: Annotated[list[str] | None, typer.Option(help="bert, setfit, linear or svm; several to compare.")] = None,
@@ -25,31 +26,31 @@ def plan(
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of gold labels.")] = "label",
     cap: Capped = None,
+    out: Out = None,
     json: Annotated[bool, typer.Option("--json", help="Print the forecast as JSON.")] = False,
 ) -> None:
-    """Forecast a run: LLM requests, tokens, time, people's labels and minutes, with the assumptions."""
-    from serving.runs.tables import read_table, read_task
+    """Forecast a run: LLM requests, tokens, time, people's labels and minutes, with the assumptions.
 
-    named = read_task(task)
-    pool = read_table(data, named, text=text, label=label)
-    from serving import settings
-    from serving.runs import wiring
-    from serving.runs.planning import planned
-    from serving.runs.wishes import Wish
-
-    wish = Wish(
-        task=named,
-        table=pool,
-        test=read_table(test, named, text=text, label=label) if test else None,
+    It takes the options of `run`, and writes nothing.
+    """
+    del out
+    wish = wished(
+        (task, data, test),
+        (text, label),
+        cap,
         budget=budget,
         recipe=recipe,
         compare=compare,
         seeds=seeds,
         students=tuple(student or ["bert"]),
         simulate=simulate,
+        noise=noise,
         reads=reads,
-        caps=caps(cap),
     )
+    from serving import settings
+    from serving.runs import wiring
+    from serving.runs.planning import planned
+
     found = planned(wish, wiring.open_store(settings.load()).engine, settings.load())
     typer.echo(found.model_dump_json(indent=2) if json else "\n".join(told(found)))
 

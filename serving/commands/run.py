@@ -1,7 +1,7 @@
 """`thresher run`, `resume`, `runs` and `demo`: the main job."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,18 +57,10 @@ def run(
     out: Out = None,
 ) -> None:
     """Label a pool and train a student: labels.jsonl, student/, report.html and run.json come out."""
-    from serving.runs.tables import read_table, read_task
-
-    named = read_task(task)
-    pool = read_table(data, named, text=text, label=label)
-    tested = read_table(test, named, text=text, label=label) if test else None
-
-    from serving.runs.wishes import Wish  # after the files: what is wrong with them is said before this loads
-
-    wish = Wish(
-        task=named,
-        table=pool,
-        test=tested,
+    wish = wished(
+        (task, data, test),
+        (text, label),
+        cap,
         budget=budget,
         recipe=recipe,
         compare=compare,
@@ -77,9 +69,31 @@ def run(
         simulate=simulate,
         noise=noise,
         reads=reads,
-        caps=caps(cap),
     )
     carry_out(wish, out)
+
+
+def wished(
+    files: tuple[Path, Path, Path | None], columns: tuple[str, str], cap: list[str] | None, **said: Any
+) -> "Wish":
+    """What the options of `run` and `plan` ask for.
+
+    Args:
+        files: task, texts, and test set.
+        columns: names of the columns of text and label.
+        said: the other fields of a `Wish`.
+    """
+    from serving.runs.tables import read_table, read_task
+
+    task, data, test = files
+    text, label = columns
+    named = read_task(task)
+    pool = read_table(data, named, text=text, label=label)
+    tested = read_table(test, named, text=text, label=label) if test else None
+
+    from serving.runs.wishes import Wish  # after the files: what is wrong with them is said before this loads
+
+    return Wish(task=named, table=pool, test=tested, caps=caps(cap), **said)
 
 
 def resume(run: Annotated[str, typer.Argument(help="Id of the run, or its folder.")]) -> None:

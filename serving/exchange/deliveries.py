@@ -5,7 +5,6 @@ not newer changes nothing, whenever and however often it comes; a deletion is fi
 twice. An answer that is there ends a lease under which somebody else was still looking: they are told so.
 """
 
-import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from sqlalchemy import BigInteger, Column, Connection, Float, ForeignKey, Intege
 from serving.database import metadata, writing
 from serving.problem import Refused
 from serving.runs.events import append
-from serving.runs.review_queue import Choice, Names, hidden, put_off
+from serving.runs.review_queue import Choice, Names, hidden, minted, put_off
 from serving.runs.review_tables import answers, copies, lock, reviews
 from serving.runs.reviews import Reviews, check, retract
 
@@ -74,7 +73,7 @@ class Deliveries:
             asked = next(row for row in rounds if row.round == copy.round and row.kind == "labels")
             if given.choice is not None:
                 check(given.choice, Names.validate_json(asked.names))
-            return self._put(connection, copy, given, known, asked.blind)
+            return self._put(connection, copy, given, known, asked)
 
     def tell(self, run: str, annotation: int, why: str) -> None:
         """Leaves word among the run's events that an annotation was not taken: Label Studio shows no answer of ours."""
@@ -95,7 +94,7 @@ class Deliveries:
             return "stands"
         return "unknown" if known is None else "deleted"
 
-    def _put(self, connection: Connection, copy: Any, given: Annotated, known: Any, blind: float) -> Outcome:
+    def _put(self, connection: Connection, copy: Any, given: Annotated, known: Any, asked: Any) -> Outcome:
         now, at = self._queue.clock(), (copy.run, given.project, given.annotation, given.updated)
         if given.choice is None:
             stands = None if known is None or _withdraw(connection, known) else known.answer
@@ -103,12 +102,12 @@ class Deliveries:
             _note(connection, *at, "skip", stands)
             return "skip" if stands is None else "stands"
         seconds = given.seconds or 0.0
-        token = f"{copy.id}-{secrets.token_urlsafe(16)}"
+        token = minted(copy.id, asked.secret)
         leased = {"who": given.who, "token": token, "leased": now - seconds - 1.0, "expires": now}
         leased |= {} if copy.state == "done" else {"state": "held"}
         connection.execute(copies.update().where(copies.c.id == copy.id).values(leased))
         mine = connection.execute(select(copies).where(copies.c.id == copy.id)).one()
-        shown = given.prefilled and not hidden(copy.run, given.example, EVERYBODY, blind)
+        shown = given.prefilled and not hidden(copy.run, given.example, EVERYBODY, asked.blind)
         self._queue.store(connection, mine, token, given.choice, seconds, shown)
         answer = connection.execute(select(answers.c.id).where(answers.c.token == token)).scalar_one()
         _note(connection, *at, "answer", answer)

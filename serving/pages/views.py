@@ -48,10 +48,15 @@ def runs(desk: AtDesk, signed: Signed, after: Annotated[str | None, Query(max_le
 def run_page(run: RunId, desk: AtDesk, signed: Signed) -> HTMLResponse:
     stored = desk.store.get(run)
     job, past = Job.model_validate_json(stored.job), history(desk.store, stored)
-    drawn = curve(past.points, job.budget)
-    scout = job.arms[0].recipe.scout is not None
+    recipe = job.arms[0].recipe
     return page(
-        "run.html", signed=signed, run=shown(desk.store, stored), rounds=past.rounds, curve=drawn, at_the_end=scout
+        "run.html",
+        signed=signed,
+        run=shown(desk.store, stored),
+        rounds=past.rounds,
+        curve=curve(past.points, job.budget, past.scouts),
+        student=job.learners[0].name,
+        scout=recipe.scout.name if recipe.scout else "",
     )
 
 

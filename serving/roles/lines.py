@@ -6,13 +6,15 @@ A line that cannot be read and a text that got no answer become error lines; the
 import json
 from collections.abc import Generator, Iterator
 from itertools import islice
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import BinaryIO, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import from_json
 
 from agent.errors import BadInput, EngineError, ThresherError
 from agent.protocols import Columns
 from prompts.messages import Frozen
+from serving import wrong
 from serving.roles.annotate import BATCH, Annotated, Annotating
 from serving.roles.generate import Generated
 from serving.roles.given import Text
@@ -82,10 +84,9 @@ def parsed(line: bytes, kind: type[M], number: int) -> M:
     try:
         return kind.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = str(first["msg"]).removeprefix("Value error, ")
-        what = f"line {number}: {where + ': ' if where else ''}{message} (given: {_short(first.get('input'))})"
+        errors = error.errors(include_url=False, include_context=False)
+        sent = None if errors[0]["type"] == "json_invalid" else from_json(line)
+        what = f"line {number}: {wrong.told(errors, sent)}"
         raise BadInput(what, "the first line is the head, every other one an example") from error
 
 
@@ -203,8 +204,3 @@ def _columns(texts: list[tuple[int, Text]]) -> Columns:
 
 def _id(number: int, text: Text) -> str:
     return text.id or str(number - 1)
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 80 else f"{text[:79]}…"

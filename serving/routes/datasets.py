@@ -18,6 +18,7 @@ from serving.runs.entries import Names
 from serving.runs.formats import Format, stream_rows
 from serving.service.desk import AtDesk
 from serving.service.guard import needs
+from serving.service.tags import Known, announced, json_unless_known, tag, unless_known
 from serving.shapes import DataSetList, DataSetShown, ExampleList, ExampleShown
 
 MEDIA: dict[str, Format] = {
@@ -103,35 +104,61 @@ async def upload(
     return DataSetShown(**asdict(found))
 
 
-@router.get("/datasets", summary="List data sets", dependencies=[needs("read")])
+@router.get(
+    "/datasets",
+    summary="List data sets",
+    response_model=DataSetList,
+    dependencies=[needs("read")],
+    responses=announced(),
+)
 def list_data_sets(
     desk: AtDesk,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
-) -> DataSetList:
+    known: Known = "",
+) -> Response:
     """The newest first."""
     found = desk.data.list(limit + 1, after)
     items = tuple(DataSetShown(**asdict(each)) for each in found[:limit])
-    return DataSetList(items=items, next=items[-1].id if len(found) > limit else None)
+    return json_unless_known(known, DataSetList(items=items, next=items[-1].id if len(found) > limit else None))
 
 
-@router.get("/datasets/{id}", summary="One data set", dependencies=[needs("read")])
-def get_data_set(id: DataSetId, desk: AtDesk) -> DataSetShown:  # noqa: A002  the contract's name
+@router.get(
+    "/datasets/{id}",
+    summary="One data set",
+    response_model=DataSetShown,
+    dependencies=[needs("read")],
+    responses=announced(),
+)
+def get_data_set(id: DataSetId, desk: AtDesk, known: Known = "") -> Response:  # noqa: A002  the contract's name
     """How many texts it has, which columns, and whether there are labels."""
-    return DataSetShown(**asdict(desk.data.get(id)))
+    return json_unless_known(known, DataSetShown(**asdict(desk.data.get(id))))
 
 
-@router.get("/datasets/{id}/examples", summary="Texts of a data set", dependencies=[needs("read")])
+@router.get(
+    "/datasets/{id}/examples",
+    summary="Texts of a data set",
+    response_model=ExampleList,
+    dependencies=[needs("read")],
+    responses=announced(),
+)
 def list_examples(
     id: DataSetId,  # noqa: A002  the contract's name
     desk: AtDesk,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     after: Annotated[int, Query(ge=0, le=1 << 31, description="`next` of the page before.")] = 0,
-) -> ExampleList:
-    """In the order of the file."""
-    found = desk.data.examples(id, after, limit + 1)
-    items = tuple(ExampleShown(**asdict(each)) for each in found[:limit])
-    return ExampleList(items=items, next=str(items[-1].row) if len(found) > limit else None)
+    known: Known = "",
+) -> Response:
+    """In the order of the file. A data set never changes: its id is the hash of its content."""
+    same = desk.data.get(id).id
+
+    def made() -> Response:
+        found = desk.data.examples(same, after, limit + 1)
+        items = tuple(ExampleShown(**asdict(each)) for each in found[:limit])
+        body = ExampleList(items=items, next=str(items[-1].row) if len(found) > limit else None)
+        return Response(body.model_dump_json(), media_type="application/json")
+
+    return unless_known(known, tag(same, limit, after), made)
 
 
 class _Body:

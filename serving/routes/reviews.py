@@ -12,13 +12,15 @@ from serving.problem import Refused
 from serving.routes.runs import RunId
 from serving.runs.picks import Closed, Decision
 from serving.runs.review_queue import Choice, Item
-from serving.runs.reviews import Lost, NoToken
+from serving.runs.reviews import Lost
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import LOCAL, Caller, Calling, needs
 from serving.shapes_people import ItemShown, PickList, PickShown, ProgressShown, ReceiptShown, Undecided
 
 router = APIRouter(prefix="/v1", tags=["people"], responses=problem.RESPONSES)
 TOKEN = Annotated[str, Path(max_length=200, description="As taking the text answered it.")]
+NOT_GIVEN = "This token was never given out, or not to this person"
+TOKENS = problem.refusals(_404=NOT_GIVEN, _409="The text is somebody else's by now; the answer is told back")
 EXAMPLE: dict[str, Any] = {"token": "<token>", "label": "positive", "seconds": 3.2}
 WHO: dict[str, Any] = {"who": "ann"}
 KEPT: dict[str, Any] = {"keep": True, "who": "ann"}
@@ -90,19 +92,18 @@ def progress(
     )
 
 
-@router.post("/runs/{run}/labels", summary="Label a text", dependencies=[needs("review")])
+@router.post("/runs/{run}/labels", summary="Label a text", dependencies=[needs("review")], responses=TOKENS)
 def label(run: RunId, body: Annotated[Answered, Body(examples=[EXAMPLE])], desk: AtDesk, who: Calling) -> ReceiptShown:
     """Stored in the transaction that gives the text back. The same token again is answered with what is stored.
 
     An answer whose time was over is taken if nobody else has the text by now; else it is refused with 409, told back.
+    A token that was never given out, or to somebody else, is not known: 404.
     """
     desk.store.get(run)
     _theirs(desk.reviews.holder(body.token), run, who)
     choice = Choice(verdict="label" if body.verdict is None else body.verdict, label=body.label)
     try:
         receipt = desk.reviews.answer(body.token, choice, body.seconds)
-    except NoToken as unknown:
-        raise Refused(404, unknown.what, unknown.hint) from unknown
     except Lost as lost:
         raise Refused(409, lost.what, lost.hint) from lost
     return ReceiptShown(
@@ -134,10 +135,17 @@ def undo(run: RunId, desk: AtDesk, who: Calling, body: Annotated[Which, Body(exa
 
 
 @router.post(
-    "/runs/{run}/review/{token}/skip", status_code=204, summary="Put a text back", dependencies=[needs("review")]
+    "/runs/{run}/review/{token}/skip",
+    status_code=204,
+    summary="Put a text back",
+    dependencies=[needs("review")],
+    responses=problem.refusals(_404=NOT_GIVEN),
 )
 def skip(run: RunId, token: TOKEN, desk: AtDesk, who: Calling) -> None:
-    """Others get it first; it comes to this person again when nothing else is left. Costs nothing."""
+    """Others get it first; it comes to this person again when nothing else is left. Costs nothing.
+
+    A text that is not theirs any more has been put back already.
+    """
     _theirs(desk.reviews.holder(token), run, who)
     desk.reviews.skip(token)
 

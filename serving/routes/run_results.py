@@ -16,11 +16,13 @@ from serving import problem
 from serving.exchange.files import LABEL_MEDIA, LabelFormat, exported, file_name, labels_as
 from serving.problem import Refused
 from serving.routes.runs import RunId
+from serving.runs.late import said_so_far
 from serving.runs.running import pool_of
 from serving.runs.so_far import rows_of
 from serving.runs.store import OPEN
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import needs
+from serving.service.tags import Known, announced, stamps, tag, unless_known
 
 router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
 LOOK = 0.5
@@ -85,21 +87,28 @@ async def _told(desk: Desk, run: str, seen: int, request: Request) -> AsyncItera
     summary="The labels",
     dependencies=[needs("read")],
     response_class=StreamingResponse,
-    responses=LABELS,
+    responses=announced(LABELS),
 )
 def labels(
     run: RunId,
     desk: AtDesk,
     format: Annotated[LabelFormat, Query(description="Of the answer.")] = "jsonl",  # noqa: A002  the contract's name
-) -> StreamingResponse:
+    known: Known = "",
+) -> Response:
     """Each text with the label that stands, who gave it, and its history; of a run that is not done, those so far.
 
     What people changed since is in it. The formats of other tools hold the other columns of the upload as well.
     """
     found, pool = desk.store.get(run), pool_of(run, desk.settings)
-    rows = exported(rows_of(desk.store, found, pool), desk.reviews, run, pool, format)
-    disposition = {"Content-Disposition": f'attachment; filename="{file_name(format)}"'}
-    return StreamingResponse(labels_as(rows, format), media_type=LABEL_MEDIA[format], headers=disposition)
+    # Before anything is read: what comes meanwhile makes the answer newer than its tag, never older.
+    version = found.state, found.updated, desk.store.newest_step(run), said_so_far(desk.reviews, run)
+
+    def made() -> Response:
+        rows = exported(rows_of(desk.store, found, pool), desk.reviews, run, pool, format)
+        disposition = {"Content-Disposition": f'attachment; filename="{file_name(format)}"'}
+        return StreamingResponse(labels_as(rows, format), media_type=LABEL_MEDIA[format], headers=disposition)
+
+    return unless_known(known, tag(run, format, *version, weak=True), made)
 
 
 @router.get(
@@ -107,13 +116,17 @@ def labels(
     summary="The student",
     dependencies=[needs("read")],
     response_class=StreamingResponse,
-    responses=MODEL,
+    responses=announced(MODEL),
 )
-def model(run: RunId, desk: AtDesk) -> StreamingResponse:
+def model(run: RunId, desk: AtDesk, known: Known = "") -> Response:
     """Of a finished run: a tar.gz of the folder that `AutoModelForSequenceClassification.from_pretrained` loads."""
     folder = _result(desk, run, "student")
     disposition = {"Content-Disposition": f'attachment; filename="{run}-student.tar.gz"'}
-    return StreamingResponse(_packed(folder), media_type="application/gzip", headers=disposition)
+
+    def made() -> Response:
+        return StreamingResponse(_packed(folder), media_type="application/gzip", headers=disposition)
+
+    return unless_known(known, tag(run, *stamps(folder), weak=True), made)  # the archive says when it was packed
 
 
 @router.get(
@@ -121,22 +134,33 @@ def model(run: RunId, desk: AtDesk) -> StreamingResponse:
     summary="The report",
     dependencies=[needs("read")],
     response_class=Response,
-    responses=REPORT,
+    responses=announced(REPORT),
 )
 def report(
     run: RunId,
     desk: AtDesk,
     as_: Annotated[Literal["html", "json"], Query(alias="format", description="Of the answer.")] = "html",
+    known: Known = "",
 ) -> Response:
     """Of a finished run: one page that needs nothing else, or the numbers that it is drawn from."""
     media = {"html": "text/html; charset=utf-8", "json": "application/json"}[as_]
-    return Response(_result(desk, run, f"report.{as_}").read_bytes(), media_type=media)
+    return _file(_result(desk, run, f"report.{as_}"), media, known)
 
 
-@router.get("/runs/{run}/record", summary="The run record", dependencies=[needs("read")], response_class=JSONResponse)
-def record(run: RunId, desk: AtDesk) -> Response:
+@router.get(
+    "/runs/{run}/record",
+    summary="The run record",
+    dependencies=[needs("read")],
+    response_class=JSONResponse,
+    responses=announced(),
+)
+def record(run: RunId, desk: AtDesk, known: Known = "") -> Response:
     """Of a finished run: enough to see what was done, with what, and to do it again."""
-    return Response(_result(desk, run, "run.json").read_bytes(), media_type="application/json")
+    return _file(_result(desk, run, "run.json"), "application/json", known)
+
+
+def _file(path: Folder, media: str, known: str) -> Response:
+    return unless_known(known, tag(path, *stamps(path)), lambda: Response(path.read_bytes(), media_type=media))
 
 
 def _result(desk: Desk, run: str, name: str) -> Folder:

@@ -1,48 +1,23 @@
 """Runs: begin one, see where it stands, stop it, let it go on."""
 
-import hashlib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
-from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from evaluation.split import SplitReport
-from prompts.messages import Frozen
 from serving import problem
 from serving.problem import Refused
-from serving.routes.annotate import TASK
-from serving.routes.plan import PlanRequest
-from serving.runs.job import People
+from serving.routes.wishes import EXAMPLE, RunRequest, wish_of
 from serving.runs.store import OPEN, StoredRun
 from serving.runs.view import History, chosen, history, shown, shown_all
-from serving.runs.wishes import Wish
 from serving.service.commission import commission
 from serving.service.desk import AtDesk, Desk
 from serving.service.guard import Calling, needs
+from serving.service.tags import Known, announced, json_unless_known, tag, unless_known
 from serving.shapes_runs import RoundShown, RunList, RunShown, State
 
 router = APIRouter(prefix="/v1", tags=["runs"], responses=problem.RESPONSES)
-EXAMPLE: dict[str, Any] = {"task": TASK, "data": "<id of a data set>", "budget": 32, "recipe": "agent"}
 RunId = Annotated[str, Path(max_length=80, description="As the creation answered it.")]
-
-
-class Asked(Frozen):
-    """How people are asked."""
-
-    overlap: int = Field(default=1, ge=1, le=20, description="People for each text; each answer is a label.")
-    blind_share: float = Field(default=0.2, ge=0.0, le=1.0, description="Of texts whose suggestion is hidden.")
-    experts: bool = Field(default=False, description="Whether people look over the LLM's picks first.")
-    noise: float = Field(default=0.0, ge=0.0, le=1.0, description="Share of wrong answers of simulated people.")
-
-
-class RunRequest(PlanRequest):
-    """A run: the fields of `POST /v1/plan`, and how people are asked."""
-
-    name: str = Field(default="", max_length=200, description="Equal runs of other names are other runs.")
-    asked: Asked = Field(default=Asked())
-    data_card: str = Field(default="", max_length=100, description="Of the known data set that the texts are from.")
-    split: SplitReport | None = Field(default=None, description="How pool and test set were made from it.")
 
 
 @router.post(
@@ -82,42 +57,18 @@ async def begin(
     return found
 
 
-def wish_of(body: RunRequest, desk: Desk) -> Wish:
-    """A request in the words of the command line."""
-    simulated, asked = body.people == "simulated", body.asked
-    queue = People(kind="queue", overlap=asked.overlap, blind=asked.blind_share, experts=asked.experts)
-    return Wish(
-        task=body.task,
-        table=desk.data.table(body.data),
-        test=desk.data.table(body.test) if body.test else None,
-        budget=body.budget,
-        recipe=body.recipe if isinstance(body.recipe, str) else "random",
-        own=None if isinstance(body.recipe, str) else body.recipe,
-        compare=body.compare,
-        seeds=body.seeds,
-        students=body.students,
-        simulate=simulated,
-        noise=asked.noise,
-        reads=body.reads,
-        title=body.name,
-        people=None if simulated else queue,
-        data_card=body.data_card,
-        split=body.split,
-        caps=body.caps,
-    )
-
-
-@router.get("/runs", summary="List runs", dependencies=[needs("read")])
+@router.get("/runs", summary="List runs", response_model=RunList, dependencies=[needs("read")], responses=announced())
 def list_runs(
     desk: AtDesk,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str | None, Query(max_length=80, description="`next` of the page before.")] = None,
     state: Annotated[State | None, Query(description="Only runs in this state.")] = None,
-) -> RunList:
+    known: Known = "",
+) -> Response:
     """The newest first."""
     found = desk.store.list(limit + 1, after, state)
     items = shown_all(desk.store, found[:limit])
-    return RunList(items=items, next=items[-1].id if len(found) > limit else None)
+    return json_unless_known(known, RunList(items=items, next=items[-1].id if len(found) > limit else None))
 
 
 @router.get(
@@ -125,23 +76,28 @@ def list_runs(
     summary="Where a run stands",
     response_model=RunShown,
     dependencies=[needs("read")],
-    responses={304: {"description": "As it was"}},
+    responses=announced(),
 )
-def get_run(
-    run: RunId, desk: AtDesk, known: Annotated[str, Header(alias="If-None-Match", max_length=100)] = ""
-) -> Response:
+def get_run(run: RunId, desk: AtDesk, known: Known = "") -> Response:
     """With an ETag: given back as `If-None-Match`, an unchanged run is answered with 304 and no body."""
-    body = shown(desk.store, desk.store.get(run)).model_dump_json()
-    tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
-    if known == tag:
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(body, media_type="application/json", headers={"ETag": tag})
+    return json_unless_known(known, shown(desk.store, desk.store.get(run)))
 
 
-@router.get("/runs/{run}/history", summary="What its rounds came to", dependencies=[needs("read")])
-def get_history(run: RunId, desk: AtDesk) -> History:
+@router.get(
+    "/runs/{run}/history",
+    summary="What its rounds came to",
+    response_model=History,
+    dependencies=[needs("read")],
+    responses=announced(),
+)
+def get_history(run: RunId, desk: AtDesk, known: Known = "") -> Response:
     """Rounds and learning curve of the user's own cell so far."""
-    return history(desk.store, desk.store.get(run))
+    found = desk.store.get(run)
+
+    def made() -> Response:
+        return Response(history(desk.store, found).model_dump_json(), media_type="application/json")
+
+    return unless_known(known, tag(run, desk.store.newest_step(run)), made)
 
 
 @router.get("/runs/{run}/rounds/{index}", summary="What a round chose", dependencies=[needs("read")])

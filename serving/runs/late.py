@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sqlalchemy import case, func, select
+
 from agent.annotate.human import annotations
 from agent.domain import Annotation
 from agent.protocols import Response
+from serving.database import reading
+from serving.runs.review_tables import answers
 from serving.runs.reviews import Reviews
 from serving.runs.reviews_people import by_example
 
@@ -25,6 +29,17 @@ def with_late(rows: Iterable[dict[str, Any]], reviews: Reviews, run: str) -> Ite
         pair = {} if ask.text_b is None else {"text_b": ask.text_b}
         row: dict[str, Any] = {"id": id_, "text": ask.text, **pair, "origin": "pool", "history": []}
         yield _changed(row, answer)
+
+
+def said_so_far(reviews: Reviews, run: str) -> tuple[int, ...]:
+    """Numbers that are others as soon as people's labels are.
+
+    Answers are only added, and what becomes of one is that it no longer stands, or that its run has read it.
+    """
+    stand = func.count(case((answers.c.state == "stands", 1)))
+    query = select(func.coalesce(func.max(answers.c.id), 0), stand, func.count(answers.c.entered))
+    with reading(reviews.engine) as connection:
+        return tuple(connection.execute(query.where(answers.c.run == run)).one())
 
 
 def _changed(row: Mapping[str, Any], answer: Response) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from agent.domain import Round
 from agent.generate.filters import words
 from prompts.messages import Frozen
-from serving.runs.job import Caps, Cell, Job
+from serving.runs.job import Caps, Cell, Job, People
 from serving.runs.rates import Rates
 from serving.runs.rehearse import Manner, PretendedLlm, part, rehearsed, zero_shot
 from serving.runs.tables import Table
@@ -216,8 +216,16 @@ def _assumptions(job: Job, table: Table, pace: Sequence[float]) -> tuple[str, ..
         *said,
         f"a label takes {pace[1]:.1f} s ({pace[0]:.1f} to {pace[2]:.1f}): reading at {WORDS_A_MINUTE} words a minute "
         f"(Brysbaert, 2019) and {DECIDING[1]:.0f} s to decide",
-        "one person answers each item; with an overlap of k, each item costs k labels of the budget",
+        *_asked(job.people),
     )
+
+
+def _asked(people: People) -> tuple[str, ...]:
+    how = "one person answers each item"
+    if people.overlap > 1:
+        how = f"{people.overlap} people answer each item, and each answer is a label of the budget"
+    experts = "the time in which experts look over the LLM's picks is not in it, and they strike none out"
+    return (how, experts) if people.experts else (how,)
 
 
 def _exceeded(plan: Forecast, caps: Caps) -> tuple[str, ...]:

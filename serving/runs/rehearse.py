@@ -101,16 +101,21 @@ class PretendedLlm:
 
 
 class PretendedPeople:
-    """Answer everything at once."""
+    """Answer everything at once, and agree.
 
-    def __init__(self, task: Task) -> None:
-        self._names = task.names
+    Args:
+        overlap: how many of them answer for each text, each with a label of the budget.
+    """
+
+    def __init__(self, task: Task, overlap: int) -> None:
+        self._names, self._overlap = task.names, overlap
 
     def answers(
         self, examples: Sequence[Example], index: int, suggested: Mapping[str, Annotation]
     ) -> Mapping[str, Response]:
         del index, suggested
-        return {e.id: Response(self._names[zlib.crc32(e.id.encode()) % len(self._names)]) for e in examples}
+        said = {e.id: self._names[zlib.crc32(e.id.encode()) % len(self._names)] for e in examples}
+        return {id_: Response(label, labels=self._overlap) for id_, label in said.items()}
 
 
 class PretendedEncoder:
@@ -180,7 +185,8 @@ def rehearsed(job: Job, table: Table, cell: Cell, llm: PretendedLlm) -> tuple[Ro
         seed=cell.seed,
         chat=llm,
         embed=PretendedEncoder(len(job.task.names)),
-        people=PretendedPeople(job.task),
+        people=PretendedPeople(job.task, job.people.overlap),
+        overlap=job.people.overlap,
         gold=gold,
         sample=pool.columns.take(range(min(job.sample, len(pool)))),
     )

@@ -107,8 +107,7 @@ def comparison(worker: Worker, record: Record, outcome: Outcome) -> Comparison:
 def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
     """One run on the user's own texts."""
     job, pool, cell = worker.job, outcome.pool, record.cells[0]
-    standing = list(pool.standing().values())
-    machine, people = _repeats(outcome)
+    standing, (machine, people) = list(pool.standing().values()), _repeats(outcome)
     return RunSummary(
         run=job.id,
         title=job.title,
@@ -132,6 +131,7 @@ def summary(worker: Worker, record: Record, outcome: Outcome) -> RunSummary:
         agreement_human=people,
         audit=label_audit(worker, pool),
         curve=cell.curve if worker.test is not None else (),
+        scouts=cell.scouts,
         filled_share=cell.filled_share,
         quartiles=cell.quartiles,
         renamed=cell.renamed,

@@ -5,6 +5,7 @@ somebody else may have the copy.
 """
 
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, Select, and_, delete, exists, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from agent.errors import StoreError
+from agent.errors import BadInput, StoreError
 from prompts.messages import Frozen
 from serving.database import reading, writing
 from serving.runs.review_tables import answers, copies, lock, reviews, rounds, skips
@@ -31,6 +32,13 @@ _TRIES = 8
 _CHUNK = 5_000
 Clock = Callable[[], float]
 Names = TypeAdapter(tuple[str, ...])
+
+
+class NoToken(BadInput):
+    """A token that was never given out."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(f"there is no text with the token {token[:80]!r}", "ask for the next text")
 
 
 class Ask(Frozen):
@@ -136,10 +144,14 @@ class Queue:
         raise StoreError(f"{who!r} asks for the next text too often at once", "try again")
 
     def skip(self, token: str) -> bool:
-        """Puts a text back for others, and at the end for its person; False where it is not theirs any more."""
+        """Puts a text back for others, and at the end for its person; False where it is not theirs any more.
+
+        Raises:
+            NoToken: no such token was ever given out.
+        """
         with writing(self.engine) as connection:
             copy = held(connection, token)
-            if copy is None or copy.token != token:
+            if copy.token != token:
                 return False
             freed = {"token": None, "expires": None}
             if copy.state == "held":
@@ -170,14 +182,17 @@ class Queue:
 
     def give(self, connection: Connection, copy: Any, who: str, chosen: Choice | None = None) -> Item:
         """Leases a copy to a person, anew or for longer; a lease that they hold keeps its token."""
-        now = self.clock()
+        now, asked = self.clock(), _round_of(connection, copy)
         same = copy.token is not None and copy.who == who
-        token = str(copy.token) if same else f"{copy.id}-{secrets.token_urlsafe(16)}"
+        token = str(copy.token) if same else minted(copy.id, asked.secret)
         values = {"who": who, "token": token, "expires": now + self.seconds}
         values |= {} if same else {"leased": now}
         values |= {} if copy.state == "done" else {"state": "held"}
         connection.execute(copies.update().where(copies.c.id == copy.id).values(values))
-        return _item(connection, copy, who, token, now + self.seconds, chosen)
+        ask = _seen(connection, copy)
+        blind = ask.suggestion is not None and hidden(copy.run, ask.example, who, asked.blind)
+        ask = ask.model_copy(update={"suggestion": None}) if blind else ask
+        return Item(token, copy.run, copy.round, copy.position, ask, blind, now + self.seconds, chosen)
 
     def _lease(self, connection: Connection, run: str, who: str) -> Item | None:
         state = connection.execute(select(runs.c.state).where(runs.c.id == run)).scalar_one_or_none()
@@ -219,15 +234,33 @@ class Queue:
 
 
 def held(connection: Connection, token: str) -> Any:
-    """The copy that a token was made for, with its run locked; None where there never was one."""
+    """The copy that a token was given out for, with its run locked. Raises NoToken where it never was."""
     number = numbered(token)
-    if number is None:
-        return None
-    run = connection.execute(select(copies.c.run).where(copies.c.id == number)).scalar_one_or_none()
+    place = select(copies.c.run).where(copies.c.id == number)
+    run = None if number is None else connection.execute(place).scalar_one_or_none()
     if run is None:
-        return None
-    lock(connection, run)
-    return connection.execute(select(copies).where(copies.c.id == number).with_for_update()).one()
+        raise NoToken(token)
+    asked = lock(connection, run)
+    copy = connection.execute(select(copies).where(copies.c.id == number).with_for_update()).one()
+    if not any(row.round == copy.round and row.kind == "labels" and _ours(token, row.secret) for row in asked):
+        raise NoToken(token)
+    return copy
+
+
+def minted(copy: int, secret: str) -> str:
+    """A token for a copy: its number, 128 random bits, and a mark that only this queue can make."""
+    body = f"{copy}-{secrets.token_hex(16)}"
+    return f"{body}-{_mark(body, secret)}"
+
+
+def _mark(body: str, secret: str) -> str:
+    return hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+def _ours(token: str, secret: str) -> bool:
+    """Whether a token was given out at some time. Of a round without a secret nobody can tell: it may have been."""
+    body, _, mark = token.rpartition("-")
+    return not secret or hmac.compare_digest(mark.encode(), _mark(body, secret).encode())
 
 
 def numbered(token: str) -> int | None:
@@ -268,7 +301,8 @@ def counted(connection: Connection, rows: Select[Any]) -> int:
 def begin(connection: Connection, values: dict[str, Any], names: Sequence[str]) -> None:
     """Records a round of questions that nobody has answered yet."""
     named = Names.dump_json(tuple(names)).decode()
-    connection.execute(rounds.insert().values(values | {"done": 0, "closed": False, "names": named}))
+    fresh = {"done": 0, "closed": False, "names": named, "secret": secrets.token_hex(16)}
+    connection.execute(rounds.insert().values(values | fresh))
 
 
 def _fill(connection: Connection, run: str, index: int, asks: Sequence[Ask], overlap: int) -> None:
@@ -287,15 +321,14 @@ def _fill(connection: Connection, run: str, index: int, asks: Sequence[Ask], ove
         connection.execute(copies.insert(), each)
 
 
-def _item(connection: Connection, copy: Any, who: str, token: str, expires: float, chosen: Choice | None) -> Item:
+def _round_of(connection: Connection, copy: Any) -> Any:
+    here = rounds.c.run == copy.run, rounds.c.round == copy.round, rounds.c.kind == "labels"
+    return connection.execute(select(rounds.c.blind, rounds.c.secret).where(*here)).one()
+
+
+def _seen(connection: Connection, copy: Any) -> Ask:
     text = connection.execute(select(reviews.c.item).where(reviews.c.id == copy.review)).scalar_one()
-    share = connection.execute(
-        select(rounds.c.blind).where(rounds.c.run == copy.run, rounds.c.round == copy.round, rounds.c.kind == "labels")
-    ).scalar_one()
-    ask = Ask.model_validate_json(text)
-    blind = ask.suggestion is not None and hidden(copy.run, ask.example, who, share)
-    ask = ask.model_copy(update={"suggestion": None}) if blind else ask
-    return Item(token, copy.run, copy.round, copy.position, ask, blind, expires, chosen)
+    return Ask.model_validate_json(text)
 
 
 def _chosen(connection: Connection, copy: Any) -> Choice | None:

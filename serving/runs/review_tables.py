@@ -35,9 +35,11 @@ rounds = Table(
     Column("closed", Boolean, nullable=False),
     Column("created", String(32), nullable=False),
     Column("most", Float),
+    Column("secret", String(32), nullable=False, server_default=""),
 )
 """One round of questions. `done` of `total` copies (or picks) are answered, counted where they change; `closed` means
-that the run has read them. `most` is the seconds of people, over all rounds of the run, at which it asks no more."""
+that the run has read them. `most` is the seconds of people, over all rounds of the run, at which it asks no more. With
+`secret` its tokens are marked; rounds that an older version began have none."""
 
 reviews = Table(
     "reviews",

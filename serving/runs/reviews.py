@@ -35,10 +35,6 @@ from serving.runs.store import waiting_over
 Over = Callable[[Connection, str], None]
 
 
-class NoToken(BadInput):
-    """A token that was never given out."""
-
-
 class Lost(ThresherError):
     """An answer that came too late: the text is somebody else's by now, or was put back. It is not stored."""
 
@@ -108,8 +104,6 @@ class Reviews(Queue):
         """
         with writing(self.engine) as connection:
             copy = held(connection, token)
-            if copy is None:
-                raise NoToken(f"there is no text with the token {token[:80]!r}", "ask for the next text")
             known = connection.execute(select(answers).where(answers.c.token == token)).one_or_none()
             if known is None:
                 self.store(connection, copy, token, choice, seconds)

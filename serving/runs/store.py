@@ -175,6 +175,11 @@ class Store:
         found = latest(self.engine, run, "progress")
         return None if found is None else found.data
 
+    def newest_step(self, run: str) -> int:
+        """A number that grows with each step that a run records; 0 before the first."""
+        found = latest(self.engine, run, "step")
+        return 0 if found is None else found.seq
+
     def recorded(self, run: str, start: str, end: str) -> dict[str, str]:
         """Values of the steps whose keys start and end so, as JSON."""
         within = (steps.c.key.startswith(start, autoescape=True), steps.c.key.endswith(end, autoescape=True))

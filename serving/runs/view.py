@@ -21,6 +21,10 @@ class History(Frozen):
 
     rounds: tuple[Round, ...]
     points: tuple[Point, ...] = Field(description="The learning curve on the test set; empty where there is none.")
+    scouts: tuple[Point, ...] = Field(
+        default=(),
+        description="The same of the scout: the quick student that serves the rounds of a recipe that has one.",
+    )
 
 
 def chosen(store: Store, run: StoredRun, index: int) -> RoundShown:
@@ -118,12 +122,13 @@ def history(store: Store, run: StoredRun) -> History:
     """The recorded rounds and measurements of the user's own cell, in order."""
     start = f"{job_of(run.job).main.key()}/"
     rounds = store.recorded(run.id, start, "/round")
-    points = store.recorded(run.id, start, "/test")
-    measured = [Point.model_validate_json(points[key]) for key in sorted(points, key=_index)]
-    return History(
-        rounds=_rounds(rounds),
-        points=tuple(point for point in measured if point.predictions is not None),
-    )
+    points, scouts = (_measured(store.recorded(run.id, start, end)) for end in ("/test", "/scout"))
+    return History(rounds=_rounds(rounds), points=points, scouts=scouts)
+
+
+def _measured(recorded: dict[str, str]) -> tuple[Point, ...]:
+    found = (Point.model_validate_json(recorded[key]) for key in sorted(recorded, key=_index))
+    return tuple(point for point in found if point.predictions is not None)
 
 
 @lru_cache(maxsize=512)

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import accumulate
@@ -31,6 +31,9 @@ from evaluation.records import Point
 from serving.runs.job import Cell, Job
 from serving.runs.screen import Screen
 from serving.runs.tables import Table
+
+Look = Callable[[int, Pool, Student], None]
+"""At what a round has trained: its index, the pool, the student."""
 
 
 @dataclass
@@ -89,19 +92,19 @@ class Worker:
             self.screen.finished(cell, time.monotonic() - begun, told(record))
         return record
 
-    def outcome(self, cell: Cell, observe: Callable[[int, Pool, Student], None] | None = None) -> Outcome:
+    def outcome(self, cell: Cell, observe: Look | None = None, scouted: Look | None = None) -> Outcome:
         """Runs one cell, or reads it back where its journal is complete."""
         spec = self.job.spec(cell)
         pool = shuffled(self.job, self.table, cell.seed)
         bench = self._bench(pool, cell.seed)
         show = self.screen.batch if self.screen and observe is not None and cell == self.job.main else None
         fence = self._fenced() if spec.recipe.writes else None
-        lab = Lab(spec, bench, fence, self._kept(cell), observe, show, self.experts, self.watch)
+        lab = Lab(spec, bench, fence, self._kept(cell), observe, show, self.experts, self.watch, scouted)
         return learn(spec, pool, lab, self.journal(f"{cell.key()}/"))
 
     def measured(self, cell: Cell) -> CellRecord:
         """One cell's learning curve on the test set, its costs and its selector's diagnostics."""
-        points: dict[int, Point] = {}
+        points, scouts = dict[int, Point](), dict[int, Point]()
         journal = self.journal(f"{cell.key()}/")
         wanted = Checkpoints(self.job.points)
 
@@ -112,11 +115,30 @@ class Worker:
             if wanted.reached(pool.human_labels()):
                 test(index, pool, student)
 
-        outcome = self.outcome(cell, observe)
+        def scouted(index: int, pool: Pool, student: Student) -> None:
+            scouts[index] = journal.step(f"{index}/scout", Point, lambda: self._point(pool, student))
+
+        outcome = self.outcome(cell, observe, scouted if self._shows_scout(cell) else None)
         if (last := len(outcome.history) - 1) not in points:
             test(last, outcome.pool, outcome.student)
+        return self._record(cell, outcome, points, scouts)
+
+    def _shows_scout(self, cell: Cell) -> bool:
+        """Whether a look at the scout after each round is for free, and somebody will look: at the user's own cell.
+
+        A scout is trained in any case; one that asks the LLM for each label would have to be paid for.
+        """
+        scout = self.job.spec(cell).recipe.scout
+        own = self.test is not None and cell == self.job.main and not self.job.points
+        return own and scout is not None and scout.kind != "in-context"
+
+    def _record(
+        self, cell: Cell, outcome: Outcome, points: Mapping[int, Point], scouts: Mapping[int, Point]
+    ) -> CellRecord:
         costs = list(accumulate((r.cost for r in outcome.history), Cost.__add__))
-        curve = tuple(points[i].model_copy(update={"cost": costs[i]}) for i in sorted(points))
+        curve, scouted = (
+            tuple(found[i].model_copy(update={"cost": costs[i]}) for i in sorted(found)) for found in (points, scouts)
+        )
         picked = [b for b in outcome.batches if any(p.shown is not None or p.filled for p in b.picks)]
         return CellRecord(
             arm=cell.arm,
@@ -124,6 +146,7 @@ class Worker:
             training=cell.training,
             student=self.job.learners[cell.learner].name,
             curve=curve,
+            scouts=scouted,
             cost=costs[-1],
             spec=self.job.spec(cell).fingerprint,
             run=self.job.id,

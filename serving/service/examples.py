@@ -146,6 +146,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "GET /v1/runs/{run}/history": {
         "rounds": [_ROUND],
         "points": [{"human_labels": 10, "accuracy": 0.71, "macro_f1": 0.7, "predictions": [0, 1, 1]}],
+        "scouts": [],
     },
     "GET /v1/runs/{run}/rounds/{index}": {
         "index": 0,

@@ -5,6 +5,7 @@ has claimed, whether it was created a moment ago, left behind by a service that 
 answered. Two services on one database may start a process for the same run: only one of them gets the claim.
 """
 
+import contextlib
 import logging
 import os
 import signal
@@ -30,6 +31,8 @@ REST = 20.0
 """Seconds until a run that another service works on, or whose LLM is away, is tried again."""
 LONGEST_REST = 600.0
 """Where the LLM stays away, the wait doubles up to this."""
+LONGEST_LOG = 1 << 20
+"""Bytes of a run's `worker.log` beyond which its next process begins a new one."""
 
 log = logging.getLogger(__name__)
 Start = Callable[[str], "subprocess.Popen[bytes]"]
@@ -160,11 +163,22 @@ class Supervisor:
     def _child(self, run: str) -> "subprocess.Popen[bytes]":
         log = self.settings.home / "runs" / run / "worker.log"
         log.parent.mkdir(parents=True, exist_ok=True)
+        put_by(log)
         with log.open("ab") as out:
             command = [sys.executable, "-m", "serving.service.child", run]
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment(self.settings)
             )
+
+
+def put_by(log: Path, most: int = LONGEST_LOG) -> None:
+    """Starts a log anew that has become long; the one before is kept beside it, and the one before that is gone.
+
+    Done between two processes that write to it. One that still does goes on writing to what is now the old log.
+    """
+    with contextlib.suppress(FileNotFoundError):  # no log yet, or another service's supervisor was quicker
+        if log.stat().st_size > most:
+            log.replace(log.with_suffix(".log.old"))
 
 
 def environment(settings: Settings) -> dict[str, str]:

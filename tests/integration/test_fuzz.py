@@ -187,7 +187,7 @@ def good(service: Service, seeds: Seeds) -> dict[str, Callable[[], dict[str, Any
         "POST /v1/generate": lambda: {"json": {"task": task, "n": 1, "labels": [TASK.names[0]]}},
         "POST /v1/prompts/{id}/render": lambda: {"json": {"task": task, "variables": {"items": ["warm"]}}},
         "POST /v1/datasets": lambda: {"data": b"id,text\na,one\n", "headers": {"Content-Type": "text/csv"}},
-        "POST /v1/plan": lambda: {"json": wish(seeds.data)},
+        "POST /v1/plan": lambda: {"json": wish(seeds.data, name="as it is run", asked={"noise": 0.1})},
         "POST /v1/runs": lambda: {"json": wish(seeds.data)},
         "POST /v1/runs/{run}/cancel": lambda: {"ids": {"run": seeds.other}},
         "POST /v1/runs/{run}/resume": lambda: {"ids": {"run": seeds.other}},

@@ -201,6 +201,8 @@ def test_the_page_of_a_run_at_work_is_clean_and_goes_on_by_itself(
     clean(page)
     llm.latency = 0.0
     expect(page.locator(".state")).to_have_text("done", timeout=90_000)
-    expect(page.locator("svg circle")).to_have_count(1)
-    expect(page.locator("#curve ~ p")).to_contain_text("The dot is the final student.")
+    expect(page.locator("svg[role=img] .student circle")).to_have_count(1)
+    expect(page.locator("svg[role=img] .scout circle")).to_have_count(5)
+    expect(page.locator(".legend li")).to_have_text(["student (svm)", "scout (linear)"])
+    expect(page.locator("#curve ~ p")).to_contain_text("the dot without a line is the student")
     clean(page)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from typer.testing import CliRunner, Result
 from agent.errors import BadInput
 from serving.app import create_app
 from serving.cli import app
+from serving.commands.plan import plan
+from serving.commands.run import run
 from serving.settings import Settings
 from tests.support.cli import asked, user_files, weather_answer, weather_lean
 from tests.support.fake_openai import Body, FakeOpenAI
@@ -157,6 +160,15 @@ def test_plan_over_http_is_the_same_forecast(files: tuple[Path, Path], llm: Fake
         own = client.post("/v1/plan", json={**body, "recipe": recipe, "caps": {"requests": 3}})
         assert own.json()["rounds"] == found.json()["rounds"]
         assert own.json()["exceeds"][0].startswith("requests: up to")
+        # The body of a run is that of a plan; what concerns people counts.
+        asked = {"overlap": 2, "blind_share": 0.5, "experts": True}
+        begun = {**body, "name": "mine", "people": "queue", "asked": asked, "caps": {"human_minutes": 90}}
+        twice = client.post("/v1/plan", json=begun)
+        assert twice.status_code == 200, twice.text
+        assert twice.json()["human_labels"]["expected"] == 8, "four texts, of two people each"
+        assert [each["size"] for each in twice.json()["rounds"]] != [each["size"] for each in found.json()["rounds"]]
+        assert "2 people answer each item" in " ".join(twice.json()["assumptions"])
+        assert "experts" in " ".join(twice.json()["assumptions"])
         for wrong, said in (
             ({"data": "nowhere"}, "no data set"),
             ({"budget": 500}, "larger than the pool"),
@@ -166,3 +178,12 @@ def test_plan_over_http_is_the_same_forecast(files: tuple[Path, Path], llm: Fake
             response = client.post("/v1/plan", json={**body, **wrong})
             assert response.status_code in (404, 422), response.text
             assert said in response.json()["detail"]
+
+
+def test_plan_takes_every_option_of_run(files: tuple[Path, Path], llm: FakeOpenAI, tmp_path: Path) -> None:
+    assert set(signature(run).parameters) <= set(signature(plan).parameters)
+    task, pool = files
+    out = tmp_path / "out"
+    options = ["--budget", "8", "--reads", "30", "--simulate", "--noise", "0.1", "--out", str(out), "--json"]
+    assert json.loads(called("plan", task, pool, *options).stdout)["human_labels"]["high"] == 0
+    assert not out.exists()

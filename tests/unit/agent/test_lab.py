@@ -203,13 +203,16 @@ def test_with_a_scout_the_learner_is_trained_once_at_the_end_and_observed_there(
         recipe=recipe(*steps, most=3, learner=TfidfSvm(), scout=FrozenLinear()), task=TASK, data="d", budget=18
     )
     seen: list[tuple[int, str]] = []
+    scouted: list[tuple[int, str]] = []
     lab = Lab(
         spec,
         Bench(TASK, embed=ENCODER, people=toy_lab(spec.recipe, pool, gold, 18).bench.people),
         observe=lambda index, _, student: seen.append((index, type(student).__name__)),
+        scouted=lambda index, _, student: scouted.append((index, type(student).__name__)),
     )
     outcome = learn(spec, pool, lab, MemoryJournal())
     assert seen == [(2, "SvmStudent")]
+    assert scouted == [(index, "LinearStudent") for index in range(3)]
     assert type(outcome.student).__name__ == "SvmStudent"
 
 

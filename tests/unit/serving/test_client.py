@@ -240,6 +240,17 @@ def test_a_run_is_waited_for() -> None:
         script.client.runs.wait("r1", timeout=0, poll=0.01)
 
 
+def test_who_waits_is_not_sent_the_same_run_again() -> None:
+    old, new = ({"ETag": f'"{name}"'} for name in ("old", "new"))
+    script = Script(
+        httpx.Response(200, json=RUN, headers=old),
+        httpx.Response(304, headers=old),
+        httpx.Response(200, json={**RUN, "state": "done"}, headers=new),
+    )
+    assert script.client.runs.wait("r1", poll=0).state == "done"
+    assert [request.headers.get("if-none-match") for request in script.seen] == [None, '"old"', '"old"']
+
+
 def stream(*events: str) -> httpx.Response:
     return httpx.Response(200, content="".join(events).encode(), headers={"content-type": "text/event-stream"})
 

@@ -70,3 +70,23 @@ def test_the_page_of_operations_shows_fields_and_examples(app: FastAPI) -> None:
     assert "two films in one text" in page
     assert "people have given 3 of 10 labels in round 1" in page
     assert page.count("<details") == len(operations(app))
+
+
+def test_reads_that_are_polled_or_downloaded_announce_their_tag(app: FastAPI) -> None:
+    tagged = {name: each for name, each in operations(app).items() if "304" in each["responses"]}
+    assert set(tagged) == {
+        "GET /v1/datasets",
+        "GET /v1/datasets/{id}",
+        "GET /v1/datasets/{id}/examples",
+        "GET /v1/runs",
+        "GET /v1/runs/{run}",
+        "GET /v1/runs/{run}/history",
+        "GET /v1/runs/{run}/labels",
+        "GET /v1/runs/{run}/model",
+        "GET /v1/runs/{run}/record",
+        "GET /v1/runs/{run}/report",
+    }
+    for each in tagged.values():
+        assert "ETag" in each["responses"]["200"]["headers"]
+        assert each["responses"]["200"]["content"]
+        assert "If-None-Match" in {parameter["name"] for parameter in each["parameters"]}

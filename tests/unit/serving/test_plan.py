@@ -62,6 +62,14 @@ def test_people_are_counted_where_they_are_asked() -> None:
     assert any("nobody is asked" in line for line in simulated.assumptions)
 
 
+def test_several_answers_to_a_text_are_labels_of_the_budget_each() -> None:
+    job = toy_job("random", people="queue", budget=9)
+    twice = planned(job.model_copy(update={"people": job.people.model_copy(update={"overlap": 2})}))
+    assert twice.human_labels.expected == 8, "the ninth label pays for nothing"
+    assert "2 people answer each item, and each answer is a label of the budget" in twice.assumptions
+    assert "one person answers each item" in planned(job).assumptions
+
+
 def test_a_classic_recipe_asks_no_llm() -> None:
     plan = planned(toy_job("random", people="file"))
     assert plan.llm_requests.high == plan.llm_seconds.high == 0

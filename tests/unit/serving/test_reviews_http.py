@@ -10,6 +10,8 @@ from fastapi.testclient import TestClient
 
 from agent.domain import Batch, Example, Pick
 from serving.app import create_app
+from serving.database import writing
+from serving.runs.review_tables import rounds
 from serving.settings import Settings
 from tests.support.review_toys import NAMES, RUN, Clock, asks
 
@@ -85,6 +87,38 @@ def test_an_answer_that_comes_too_late_is_told_back(client: TestClient) -> None:
     assert taken(client, "bob")["example"] == "x0"
     unknown = client.post(f"{RUNS}/labels", json={"token": "nothing", "label": "rainy"})
     assert (unknown.status_code, "'nothing'" in unknown.json()["detail"]) == (404, True)
+
+
+def test_a_token_that_was_never_given_out_is_not_found_whatever_its_text_is_doing(client: TestClient) -> None:
+    """A late one is: whoever had it is told what became of their text."""
+    put(client, 2)
+    token = taken(client, "ann")["token"]
+    number, _, mark = token.split("-")
+    forged = (f"{number}-{'0' * 32}-{mark}", f"{number}-abc", number, token[:-1], token + "0", f"{number}-ä-{mark}")
+    answered = labelled(client, "ann", "sunny")
+    assert answered["example"] == "x0"
+    for wrong in forged:
+        said = client.post(f"{RUNS}/labels", json={"token": wrong, "label": "rainy"})
+        assert (said.status_code, said.headers["Content-Type"]) == (404, "application/problem+json"), wrong
+        assert "no text with the token" in said.json()["detail"]
+        assert client.post(f"{RUNS}/review/{wrong}/skip").status_code == 404
+    assert client.post(f"{RUNS}/labels", json={"token": token, "label": "sunny"}).json()["repeated"]
+    other = taken(client, "ann")["token"]
+    assert client.post(f"{RUNS}/review/{other}/skip").status_code == 204
+    late = client.post(f"{RUNS}/labels", json={"token": other, "label": "rainy"})
+    assert (late.status_code, "put back for others" in late.json()["detail"]) == (409, True)
+    assert client.post(f"{RUNS}/review/{other}/skip").status_code == 204, "it has been put back"
+
+
+def test_a_round_of_an_older_version_knows_no_marks(client: TestClient) -> None:
+    """Nobody can tell whether such a token was given out: its text is somebody else's, in any case."""
+    put(client, 1)
+    token = taken(client, "ann")["token"]
+    with writing(client.app.state.desk.database) as connection:
+        connection.execute(rounds.update().values(secret=""))
+    forged = client.post(f"{RUNS}/labels", json={"token": f"{token[:-1]}x", "label": "rainy"})
+    assert forged.status_code == 409
+    assert client.post(f"{RUNS}/labels", json={"token": token, "label": "rainy"}).status_code == 200
 
 
 def test_a_key_can_answer_for_nobody_else(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """Who looks after unfinished runs: one process each, and what becomes of those that end early."""
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from serving.database import open_database
 from serving.runs.store import Store
 from serving.service.ending import BUSY, FAILED, LATER, WAITING
-from serving.service.supervisor import LONGEST_REST, MOST_CRASHES, REST, Supervisor
+from serving.service.supervisor import LONGEST_REST, MOST_CRASHES, REST, Supervisor, put_by
 from serving.settings import Settings
 
 
@@ -156,3 +157,42 @@ def test_a_cancelled_run_ends_its_process(house: House) -> None:
     house.look()
     assert isinstance(child, Child)
     assert child.killed
+
+
+def test_the_log_of_a_run_does_not_grow_with_each_of_its_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real processes, of which each says more than a log may hold."""
+    program = tmp_path / "talks"
+    program.write_text(f"#!{sys.executable}\nprint('x' * (1 << 20))\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    store = Store(open_database(tmp_path / "db"))
+    supervisor = Supervisor(store, Settings(home=tmp_path))
+    for run in ("films", "plots"):
+        store.begin(run, "{}", "out", "service")
+    folder = tmp_path / "runs" / "films"
+    for _ in range(4):
+        supervisor.look()
+        for child in supervisor.children.values():
+            child.wait()
+        supervisor.children.clear()
+    assert sorted(path.name for path in folder.iterdir()) == ["worker.log", "worker.log.old"]
+    assert [path.stat().st_size for path in folder.iterdir()] == [(1 << 20) + 1] * 2
+    store.engine.dispose()
+
+
+def test_a_short_log_goes_on_and_one_that_is_written_to_loses_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    put_by(log, 10)
+    assert not log.exists()
+    log.write_text("ten bytes.")
+    put_by(log, 10)
+    assert log.read_text() == "ten bytes."
+    with log.open("a") as late:
+        late.write("more")
+        late.flush()
+        put_by(log, 10)
+        late.write(", and last words")
+    assert not log.exists()
+    assert (tmp_path / "worker.log.old").read_text() == "ten bytes.more, and last words"

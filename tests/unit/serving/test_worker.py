@@ -9,13 +9,24 @@ import pytest
 from agent.errors import Unanswered
 from agent.exchange import ChatFailure, ChatRequest
 from agent.scripted import Scripted
+from agent.students import InContext
 from evaluation.axes import spent
 from evaluation.records import Point
+from serving.database import open_database
+from serving.runs.job import Job
+from serving.runs.store import Store
 from serving.runs.tables import Table
+from serving.runs.view import history
 from serving.runs.worker import Checkpoints, scored, shuffled
 from tests.support.questions import TASK
 from tests.support.toy_jobs import LINEAR, SVM, said, toy_job, toy_table, toy_worker
 from tests.support.toy_runs import Remembering, answer
+
+
+def asking_its_scout(job: Job) -> Job:
+    (arm,) = job.arms
+    recipe = arm.recipe.model_copy(update={"scout": InContext(shown=2)})
+    return job.model_copy(update={"arms": (arm.model_copy(update={"recipe": recipe}),)})
 
 
 def test_every_cell_is_measured_on_the_test_set_at_equal_human_labels(tmp_path: Path) -> None:
@@ -41,6 +52,40 @@ def test_every_cell_is_measured_on_the_test_set_at_equal_human_labels(tmp_path: 
     assert told == len(job.spec(job.main).recipe.steps), "of the main cell only"
     kept = sorted(path.name for path in worker.students.iterdir())
     assert kept == ["agent-0-0"], "the others are not needed once their cell is recorded"
+
+
+def test_the_scout_of_the_users_own_cell_is_measured_each_round_and_changes_nothing_else(tmp_path: Path) -> None:
+    job = toy_job("agent", "random-and-machine", "random", seeds=(0, 1))
+    records = toy_worker(job, tmp_path / "all").run()
+    own = records[0]
+    rounds = len(job.spec(job.main).recipe.steps)
+    assert (len(own.scouts), len(own.curve)) == (rounds, 1)
+    assert [point.human_labels for point in own.scouts] == sorted(point.human_labels for point in own.scouts)
+    assert own.scouts[-1].human_labels == own.curve[-1].human_labels == 8
+    assert own.scouts[-1].cost == own.cost
+    assert all(len(point.predictions or ()) == 30 for point in own.scouts)
+    assert all(not record.scouts for record in records[1:]), "nobody looks at those"
+    again = toy_worker(job, tmp_path / "all")
+    steps = again.journal(f"{job.main.key()}/").keys()
+    assert [key.split("/")[-2] for key in steps if key.endswith("/scout")] == [str(i) for i in range(rounds)]
+    found = history((store := Store(open_database(tmp_path / "all" / "thresher.db"))), store.get(job.id))
+    assert [point.accuracy for point in found.scouts] == [point.accuracy for point in own.scouts]
+    assert [point.accuracy for point in found.points] == [own.curve[0].accuracy]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        toy_job("random"),
+        toy_job("agent", tested=False),
+        toy_job("agent").model_copy(update={"points": (4, 8)}),
+        asking_its_scout(toy_job("agent")),
+    ],
+    ids=["no scout", "no test set", "a cell of a study", "a scout that asks the LLM"],
+)
+def test_a_scout_is_measured_where_that_is_free_and_somebody_looks(job: Job, tmp_path: Path) -> None:
+    worker = toy_worker(job, tmp_path)
+    assert not worker.measured(job.main).scouts
 
 
 def test_each_point_says_what_all_uses_cost_so_far(tmp_path: Path) -> None:
