@@ -1,7 +1,7 @@
 """Frozen sentence encoders: texts to unit vectors, computed once and shared."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -93,11 +93,14 @@ class CachedEmbedder:
             return np.asarray(self._inner.embed(texts), dtype=np.float32)
         keys = texts.texts if texts.texts_b is None else list(zip(texts.texts, texts.texts_b, strict=True))
         try:
-            rows = [self._row[key] for key in keys]
+            rows = self._rows(keys)
         except KeyError:
             self._learn(texts, {key: i for i, key in reversed(list(enumerate(keys))) if key not in self._row})
-            rows = [self._row[key] for key in keys]
-        return self._vectors[rows]
+            rows = self._rows(keys)
+        return self._vectors.take(rows, axis=0)
+
+    def _rows(self, keys: Sequence[str | tuple[str, str]]) -> NDArray[np.intp]:
+        return np.fromiter(map(self._row.__getitem__, keys), np.intp, len(keys))
 
     def know(self, texts: Columns, vectors: Vectors) -> None:
         """Takes the vectors of texts from elsewhere: (n, d), as `embed` of the same encoder gave them."""

@@ -35,6 +35,10 @@ class Labels(Frozen):
 
 Record = TypeVar("Record", Batch, Labels)
 
+MEASURED = 500
+"""Texts of U that a round's measures are taken over, the first in the order of the pool, which is a random one. A mean
+over more is hardly surer of a change: from round to round they are nearly the same texts."""
+
 KEPT = 2
 """Of the files of kept students. Those of an older form are fitted again, not read."""
 
@@ -156,7 +160,8 @@ class Lab:
         except CapReached as cap:
             given, capped = (), _said(cap, index)
         for a in given:
-            labels.append(a.model_copy(update={"supersedes": standing.get(a.example)}))
+            old = standing.get(a.example)
+            labels.append(a if old == a.supersedes else a.model_copy(update={"supersedes": old}))
             standing[a.example] = a.id
         people = sum((a.cost for a in labels if a.cost.human_labels), Cost())
         if people.human_labels > bench.left:
@@ -225,7 +230,7 @@ class Lab:
 
     def sum_up(self, index: int, batch: Batch, labels: Labels, pool: Pool, student: Student) -> Round:
         """What the round came to; measures are taken over U, never over a test set."""
-        rows = pool.rows("unlabelled")[:2000]
+        rows = pool.rows("unlabelled")[:MEASURED]
         with self.watch.of("measuring"):
             p = student.predict(pool.columns.take(rows)) if len(rows) else np.zeros((0, len(pool.task.names)))
         measures = {} if not len(p) else {"mean_entropy": _entropy(p), "mean_confidence": float(p.max(axis=1).mean())}

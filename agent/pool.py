@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.domain import STATUSES, Annotation, Example, Status, Task
+from agent.domain import STATUSES, Annotation, Cost, Example, Status, Task
 from agent.errors import BadInput
 from agent.protocols import Columns, Floats, Labelled, Rows
 
@@ -45,7 +45,9 @@ class Pool:
 
     def rows(self, *statuses: Status) -> Rows:
         """Rows with one of these statuses, ascending."""
-        return np.flatnonzero(np.isin(self.status, [_CODE[s] for s in statuses]))
+        wanted = np.zeros(len(STATUSES), dtype=np.bool_)
+        wanted[[_CODE[s] for s in statuses]] = True
+        return np.flatnonzero(wanted[self.status])
 
     def sizes(self) -> dict[str, int]:
         """Number of examples by status; the values sum to `len(self)`."""
@@ -85,12 +87,12 @@ class Pool:
 
     def label(self, annotations: Sequence[Annotation]) -> "Pool":
         """U \\ {x} and L ∪ {(x, y)}: appends label events and moves their examples."""
-        status = self.status.copy()
+        status, names = self.status.copy(), self.task.names
         for a in annotations:
             if a.example not in self.row:
                 raise BadInput(f"a label names the unknown example {a.example!r}", "label only texts of this run")
-            if a.answer.label is not None and a.answer.label not in self.task.names:
-                known = ", ".join(self.task.names)
+            if a.answer.label is not None and a.answer.label not in names:
+                known = ", ".join(names)
                 raise BadInput(f"{a.example!r} is labelled {a.answer.label!r}, no label of the task", f"use {known}")
             status[self.row[a.example]] = _CODE[_status_after(a)]
         return replace(self, status=status, annotations=(*self.annotations, *annotations))
@@ -107,12 +109,11 @@ class Pool:
 
     @cached_property
     def _labelled(self) -> Labelled:
-        standing = self._standing
         rows = self.rows("labelled")
-        kept = [standing[self.columns.ids[int(r)]] for r in rows]
-        targets = np.stack([self.target(a) for a in kept]) if kept else np.zeros((0, len(self.task.labels)))
+        columns = self.columns.take(rows)
+        kept = [self._standing[id_] for id_ in columns.ids]
         human = np.asarray([a.provenance != "machine" for a in kept], dtype=np.bool_)
-        return Labelled(self.columns.take(rows), targets, human, rows >= self.generated_from, self.machine(rows))
+        return Labelled(columns, self.targets(kept), human, rows >= self.generated_from, self.machine(rows))
 
     def machine(self, rows: Rows) -> Floats:
         """(rows, classes): the LLM's calibrated probabilities where it labelled a row, nan elsewhere."""
@@ -120,26 +121,34 @@ class Pool:
         out = np.full((len(rows), len(self.task.labels)), np.nan)
         if not latest:
             return out
-        for i, r in enumerate(rows):
-            if (a := latest.get(self.columns.ids[int(r)])) is not None:
-                out[i] = self.target(a)
+        found = {i: a for i, r in enumerate(rows.tolist()) if (a := latest.get(self.columns.ids[r])) is not None}
+        out[list(found)] = self.targets(list(found.values()))
         return out
 
-    def target(self, annotation: Annotation) -> Floats:
-        """(classes,): one-hot for a person, for the LLM its calibrated, else its raw probabilities."""
-        names, answer = self.task.names, annotation.answer
-        soft = None if annotation.provenance != "machine" else answer.calibrated or answer.raw
-        if soft is not None:
-            return np.asarray([soft[name] for name in names], dtype=np.float64)
-        return np.asarray([float(name == answer.label) for name in names], dtype=np.float64)
+    def targets(self, annotations: Sequence[Annotation]) -> Floats:
+        """(annotations, classes): one-hot for a person, for the LLM its calibrated, else its raw probabilities."""
+        column = {name: i for i, name in enumerate(self.task.names)}
+        out = np.zeros((len(annotations), len(column)))
+        for row, a in zip(out, annotations, strict=True):
+            soft = None if a.provenance != "machine" else a.answer.calibrated or a.answer.raw
+            if soft is not None:
+                row[:] = [soft[name] for name in column]
+            elif a.answer.label is not None:
+                row[column[a.answer.label]] = 1.0
+        return out
 
     def human_seconds(self) -> float:
         """Time of people so far."""
-        return sum(a.cost.human_seconds for a in self.annotations)
+        return self._given.human_seconds
 
     def human_labels(self) -> int:
         """People's labels so far, counted from what each one cost, so that none escapes the budget."""
-        return sum(a.cost.human_labels for a in self.annotations)
+        return self._given.human_labels
+
+    @cached_property
+    def _given(self) -> Cost:
+        costs = [a.cost for a in self.annotations]
+        return Cost(human_labels=sum(c.human_labels for c in costs), human_seconds=sum(c.human_seconds for c in costs))
 
 
 def _status_after(a: Annotation) -> Status:

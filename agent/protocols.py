@@ -30,10 +30,9 @@ class Columns:
         return len(self.ids)
 
     def take(self, rows: Rows | Sequence[int]) -> "Columns":
-        b = self.texts_b
-        return Columns(
-            [self.ids[i] for i in rows], [self.texts[i] for i in rows], None if b is None else [b[i] for i in rows]
-        )
+        wanted = rows.tolist() if isinstance(rows, np.ndarray) else rows  # NumPy's integers are slow to index with
+        a, b, c = self.ids, self.texts, self.texts_b
+        return Columns([a[i] for i in wanted], [b[i] for i in wanted], None if c is None else [c[i] for i in wanted])
 
     def example(self, row: int) -> Example:
         b = None if self.texts_b is None else self.texts_b[row]

@@ -48,6 +48,12 @@ class Selecting(Frozen):
     """Labels a round, the first one among them: all are chosen by the LLM."""
     learner: LearnerSpec = Field(default=FrozenLinear(), discriminator="kind")
 
+    @property
+    def questions(self) -> int:
+        """Lists that are shown in one run."""
+        batches = [min(self.batch, self.budget - done) for done in range(0, self.budget, self.batch)]
+        return sum(-(-size // self.base.per_list) for size in batches)
+
 
 class Annotating(Frozen):
     """The LLM labels texts whose gold label is known; nothing is trained."""
@@ -66,6 +72,11 @@ class Annotating(Frozen):
     verbaliser: Verbaliser = "words"
     order: Literal["given", "reversed"] = "given"
     """Of the labels in the prompt."""
+
+    @property
+    def questions(self) -> int:
+        """Texts that are read in one run."""
+        return self.texts + (self.sample if self.base.calibration == "batch" else 0)
 
 
 Subject = Annotated[Selecting | Annotating, Field(discriminator="kind")]
@@ -132,6 +143,12 @@ class Ablation(Frozen):
             return main_effects(self.factors)
         found = [contrast for text in self.effects for contrast in read_effect(text, self.factors)]
         return tuple(dict.fromkeys(found))
+
+    @property
+    def questions(self) -> int:
+        """What all runs ask the LLM, the second question after a list that came out short not counted."""
+        cells = [self.cell(each) for each in self.design]
+        return sum(each.questions for each in cells) * len(self.sets) * self.shuffles
 
     def cell(self, levels: Combination) -> Selecting | Annotating:
         """The subject at these levels."""

@@ -34,10 +34,11 @@ class SimulatedPeople:
     def _answer(self, id_: str) -> Response:
         if id_ not in self._gold:
             raise BadInput(f"example {id_!r} has no gold label to simulate a person with", "fill its label in the data")
-        rng = generator(self._seed, "simulated person", id_)
         label = self._gold[id_]
-        if rng.random() < self._noise:
-            label = str(rng.choice([name for name in self._labels if name != label]))
+        if self._noise:  # who never errs draws nothing
+            rng = generator(self._seed, "simulated person", id_)
+            if rng.random() < self._noise:
+                label = str(rng.choice([name for name in self._labels if name != label]))
         return Response(label, self._seconds, "simulated")
 
 

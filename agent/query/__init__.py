@@ -7,7 +7,7 @@ from pydantic import Field
 from agent.generate.llm import Generate
 from agent.query.badge import Badge
 from agent.query.baseline import First, Random
-from agent.query.combine import Chooser, Mix, Then
+from agent.query.combine import AnyChooser, Chooser, Mix, Then
 from agent.query.committee import Bald
 from agent.query.contrast import Contrastive
 from agent.query.coverage import MaxHerding, ProbCover
@@ -44,27 +44,5 @@ __all__ = [
     "TypiClust",
 ]
 
-Strategy = Annotated[
-    Random
-    | First
-    | LeastConfidence
-    | Margin
-    | Entropy
-    | Bald
-    | KMeans
-    | KCenter
-    | TypiClust
-    | ProbCover
-    | MaxHerding
-    | Badge
-    | Contrastive
-    | Patron
-    | Disagreement
-    | SkActiveMl
-    | LlmChoose
-    | Then
-    | Mix
-    | Generate,
-    Field(discriminator="kind"),
-]
+Strategy = Annotated[AnyChooser | Generate, Field(discriminator="kind")]
 """The closed union of all strategies, told apart by `kind`; `Generate` is the one whose examples are new."""

@@ -74,7 +74,7 @@ class Mix(Frozen):
         return Batch(picks=(*a.picks, *b.picks), by=f"{a.by} and {b.by}", cost=a.cost + b.cost, notes=notes)
 
 
-Chooser = Annotated[
+AnyChooser = (
     Random
     | First
     | LeastConfidence
@@ -93,10 +93,11 @@ Chooser = Annotated[
     | SkActiveMl
     | LlmChoose
     | Then
-    | Mix,
-    Field(discriminator="kind"),
-]
+    | Mix
+)
 """Every strategy that chooses among the candidates."""
+
+Chooser = Annotated[AnyChooser, Field(discriminator="kind")]
 
 Then.model_rebuild()
 Mix.model_rebuild()

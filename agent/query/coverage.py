@@ -10,9 +10,9 @@ from pydantic import Field
 
 from agent.domain import Batch
 from agent.protocols import Need, Query, Rows
-from agent.query.choose import chosen, features
-from agent.query.diversity import Source, cluster, source_needs
-from agent.query.space import CELLS, Vectors, blocks, sampled, squared, vectors
+from agent.query.choose import chosen
+from agent.query.diversity import Source, cluster, given, source_needs
+from agent.query.space import CELLS, Vectors, blocks, squared
 from prompts.messages import Frozen
 
 Similarity = Callable[[Vectors], Vectors]
@@ -46,7 +46,7 @@ class ProbCover(Frozen):
         return source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
-        rows, x, known = _given(ask, self.within, self.features, self.name)
+        rows, x, known = given(ask, self.within, self.features, self.name)
         if not len(rows):
             return chosen(ask, [], self.name)
         radius = self.radius
@@ -78,7 +78,7 @@ class MaxHerding(Frozen):
         return source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
-        rows, x, known = _given(ask, self.within, self.features, self.name)
+        rows, x, known = given(ask, self.within, self.features, self.name)
         return chosen(ask, rows[cover(x, known, ask.size, gaussian(self.sharpness))], self.name)
 
 
@@ -136,11 +136,3 @@ def cover(x: Vectors, known: Vectors | None, k: int, similarity: Similarity) -> 
         taken.append(row)
         covered = np.maximum(covered, similarity(squared(x[row : row + 1], x))[0])
     return np.asarray(taken, dtype=np.intp)
-
-
-def _given(ask: Query, within: int, source: Source, name: str) -> tuple[Rows, Vectors, Vectors | None]:
-    """Rows of the candidates that take part, their vectors, and those of the labelled texts."""
-    rows = sampled(ask, within)
-    x = vectors(features(ask, ask.candidates.take(rows), source, name))
-    known = vectors(features(ask, ask.labelled.columns, source, name)) if len(ask.labelled) else None
-    return rows, x, known

@@ -9,7 +9,7 @@ from pydantic import Field
 from agent.domain import Batch
 from agent.protocols import Floats, Need, Query, Rows
 from agent.query.choose import EMBEDDINGS, STUDENT, chosen, features
-from agent.query.space import sampled
+from agent.query.space import Vectors, sampled, vectors
 from prompts.messages import Frozen
 
 Source = Literal["encoder", "student"]
@@ -119,6 +119,15 @@ def farthest_first(x: Floats, known: Floats | None, k: int, start: int) -> Rows:
         distance = np.minimum(distance, ((x - x[row]) ** 2).sum(axis=1))
         distance[taken] = -1.0
     return np.asarray(taken, dtype=np.intp)
+
+
+def given(ask: Query, within: int, source: Source, name: str) -> tuple[Rows, Vectors, Vectors | None]:
+    """Rows of the candidates that take part, at most `within` or as many as are wanted; their vectors; and those of the
+    labelled texts."""
+    rows = sampled(ask, within)
+    x = vectors(features(ask, ask.candidates.take(rows), source, name))
+    known = vectors(features(ask, ask.labelled.columns, source, name)) if len(ask.labelled) else None
+    return rows, x, known
 
 
 def source_needs(source: Source) -> frozenset[Need]:

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from agent.domain import Batch
 from agent.protocols import Need, Query, Rows
-from agent.query.choose import chosen, features
-from agent.query.diversity import Source, cluster, source_needs
-from agent.query.space import Vectors, nearest, sampled, vectors
+from agent.query.choose import chosen
+from agent.query.diversity import Source, cluster, given, source_needs
+from agent.query.space import Vectors, nearest
 from prompts.messages import Frozen
 
 
@@ -40,13 +40,11 @@ class TypiClust(Frozen):
         return source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
-        rows = sampled(ask, self.within)
+        rows, x, known = given(ask, self.within, self.features, self.name)
         size = min(len(rows), ask.size)
         if not size:
             return chosen(ask, [], self.name)
-        x = vectors(features(ask, ask.candidates.take(rows), self.features, self.name))
-        if len(ask.labelled):
-            x = np.concatenate([x, vectors(features(ask, ask.labelled.columns, self.features, self.name))])
+        x = x if known is None else np.concatenate([x, known])
         wanted = min(size + len(ask.labelled), self.most_clusters)
         labels, _ = cluster(x, wanted, self.restarts, int(ask.rng.integers(2**31)))
         return chosen(ask, rows[typical(x, labels, len(rows), size, self.neighbours)], self.name)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agent.protocols import Columns, Floats, Weighted
+from agent.students.files import read_arrays
 from agent.students.soft import UNSEEN_WEIGHT, harden, softmax
 
 
@@ -73,6 +75,17 @@ class Seen:
     def of(cls, arrays: Mapping[str, NDArray[np.float64]]) -> "Seen":
         """From what `arrays` gave."""
         return cls(arrays["x"], arrays["targets"], arrays["weights"], float(arrays["c"]))
+
+
+def numbers(head: Head, seen: Seen) -> dict[str, Floats]:
+    """What is kept of a head and of what it was fitted on; `restored` reads it back."""
+    return {"coef": head.coef, "bias": head.bias, **seen.arrays()}
+
+
+def restored(folder: Path) -> tuple[Head, Seen]:
+    """Raises ModelError where the folder does not hold all numbers."""
+    arrays = read_arrays(folder, "coef", "bias", *Seen.NAMES)
+    return Head(arrays["coef"], arrays["bias"]), Seen.of(arrays)
 
 
 def committee(x: Floats, rows: Weighted, c: float, m: int, seed: int) -> list[Head]:

@@ -10,8 +10,8 @@ from pydantic import Field
 from agent.domain import Task
 from agent.errors import BadInput, ModelError
 from agent.protocols import Bench, Columns, Embedder, Floats, Weighted
-from agent.students.files import Card, read_arrays, read_card, write_student
-from agent.students.head import Head, Seen, fit_head
+from agent.students.files import Card, read_card, write_student
+from agent.students.head import Head, Seen, fit_head, numbers, restored
 from agent.students.soft import usable
 from prompts.messages import Frozen
 
@@ -55,8 +55,7 @@ class FrozenLinear(Frozen):
             encoder = SentenceEncoder(Path(card.encoder_folder))
         if encoder.name != card.encoder:
             raise ModelError(f"{folder} was trained on the encoder {card.encoder!r}, found {encoder.name!r}")
-        arrays = read_arrays(folder, "coef", "bias", *Seen.NAMES)
-        return LinearStudent(encoder, task.names, Head(arrays["coef"], arrays["bias"]), Seen.of(arrays))
+        return LinearStudent(encoder, task.names, *restored(folder))
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,6 @@ class LinearStudent:
 
     def save(self, folder: Path) -> None:
         where = getattr(self.encoder, "folder", None)
-        arrays = {"coef": self.head.coef, "bias": self.head.bias, **self.seen.arrays()}
         lies = str(where) if where else ""
         card = Card(kind="linear", labels=self.labels, encoder=self.encoder.name, encoder_folder=lies)
-        write_student(folder, card, arrays)
+        write_student(folder, card, numbers(self.head, self.seen))

@@ -29,8 +29,8 @@ from agent.students.encode import (
     repeatable,
     tokenize,
 )
-from agent.students.files import Card, read_arrays, read_card, write_student
-from agent.students.head import Head, Seen, fit_head
+from agent.students.files import Card, read_card, write_student
+from agent.students.head import Head, Seen, fit_head, numbers, restored
 from agent.students.soft import usable
 from prompts.messages import Frozen
 
@@ -97,10 +97,10 @@ class SetFit(Frozen):
         card = read_card(folder, self.kind, task)
         if card.max_length is None:
             raise ModelError(f"{folder} does not say how long its texts are", "train the student again")
-        arrays = read_arrays(folder, "coef", "bias", *Seen.NAMES)
+        head, seen = restored(folder)
         network = load_model(AutoModel, folder).eval().to(best_device())
         encoder = Encoder(network, load_tokenizer(folder), card.max_length, card.precision, self.threads)
-        return SetFitStudent(encoder, task.names, Head(arrays["coef"], arrays["bias"]), Seen.of(arrays))
+        return SetFitStudent(encoder, task.names, head, seen)
 
     def _train(self, encoder: "Encoder", rows: Weighted, bench: Bench, rng: np.random.Generator) -> None:
         import torch
@@ -198,7 +198,6 @@ class SetFitStudent:
         with quiet():
             self.encoder.network.save_pretrained(folder)
             self.encoder.tokenizer.save_pretrained(folder)
-        arrays = {"coef": self.head.coef, "bias": self.head.bias, **self.seen.arrays()}
         length, precision = self.encoder.max_length, self.encoder.precision
         card = Card(kind="setfit", labels=self.labels, max_length=length, precision=precision)
-        write_student(folder, card, arrays)
+        write_student(folder, card, numbers(self.head, self.seen))

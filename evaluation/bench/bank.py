@@ -149,13 +149,13 @@ def material(folder: Path, source: str, pool: int, test: int) -> Material:
     )
 
 
-def run(made_of: Material, arm: ArmName, shuffle: int) -> Run:
+def run(made_of: Material, arm: ArmName, shuffle: int, rounds: int = ROUNDS) -> Run:
     """One run of Algorithm 1. The shuffle decides the order of the pool, the seed batch and every random choice."""
     order = generator(shuffle, "pool").permutation(len(made_of.pool))
     pool = Pool.of(made_of.task, made_of.pool.take(order))
     # Arms of one shuffle share one stream, so that equal strategies choose alike; this one has its own.
     stream = shuffle + OTHER_STREAM if arm == "other random" else shuffle
-    spec = RunSpec(recipe=recipe(arm), task=made_of.task, data=made_of.name, seed=stream, budget=ROUNDS * SIZE)
+    spec = RunSpec(recipe=recipe(arm, rounds), task=made_of.task, data=made_of.name, seed=stream, budget=rounds * SIZE)
     bench = Bench(made_of.task, seed=stream, embed=made_of.embed, gold=made_of.gold)
     found, classes = Run(), len(made_of.task.names)
 
@@ -169,11 +169,11 @@ def run(made_of: Material, arm: ArmName, shuffle: int) -> Run:
     return found
 
 
-def recipe(arm: ArmName) -> Recipe:
+def recipe(arm: ArmName, rounds: int = ROUNDS) -> Recipe:
     people = Simulated(noise=ERRING) if arm == "erring" else Gold()
     first = Step(query=Random(), size=SIZE, annotate=people)
     later = Step(query=Margin(), size=SIZE, annotate=people) if arm == "margin" else first
-    return Recipe(name=arm, steps=(first, later), stop=Budget(labels=ROUNDS * SIZE), learner=FrozenLinear())
+    return Recipe(name=arm, steps=(first, later), stop=Budget(labels=rounds * SIZE), learner=FrozenLinear())
 
 
 def bank(made_of: Material, arm: ArmName, count: int, folder: Path, chunk: int = 250) -> Runs:

@@ -1,6 +1,6 @@
 """Sentences of film reviews: Rotten Tomatoes with the films, MR, and SST-2."""
 
-from evaluation.cards.kit import NOT_STATED, labels, local
+from evaluation.cards.kit import HUB_ONLY, NOT_STATED, labels, local
 from evaluation.datasets import DataCard
 from evaluation.sources import Fields, HubSet, LocalCopy, PackagedArchive
 
@@ -76,7 +76,7 @@ MR = DataCard(
             fields=Fields(names={"neg": "negative", "pos": "positive"}),
         ),
     ),
-    caveats=("The label is the review's verdict: some sentences do not show it.", _SAME, _SEEN),
+    caveats=("The label is the review's verdict: some sentences do not show it.", _SAME, _SEEN, HUB_ONLY),
 )
 
 SST2 = DataCard(

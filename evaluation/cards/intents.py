@@ -1,6 +1,6 @@
 """What somebody who writes to a bank or an assistant wants: BANKING77 and CLINC150."""
 
-from evaluation.cards.kit import listed, local
+from evaluation.cards.kit import HUB_ONLY, listed, local
 from evaluation.datasets import DataCard
 from evaluation.sources import Fields, HubSet
 
@@ -57,5 +57,5 @@ def clinc150() -> DataCard:
                 fields=Fields(label="intent", drop=("oos",)),
             ),
         ),
-        caveats=("Written to order: shorter and cleaner than what people say to an assistant.",),
+        caveats=("Written to order: shorter and cleaner than what people say to an assistant.", HUB_ONLY),
     )

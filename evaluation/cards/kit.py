@@ -7,6 +7,10 @@ from agent.domain import LabelCard
 from evaluation.sources import Fields, LocalCopy, PackagedArchive
 
 NOT_STATED = "None stated."
+HUB_ONLY = (
+    "Unverified: hub only. No rows were ever read with this card: no package of the index was found that holds them, "
+    "and the hub was out of reach. `thresher data check` reads them where there is a hub."
+)
 
 
 def labels(*rows: tuple[str, str, str]) -> tuple[LabelCard, ...]:

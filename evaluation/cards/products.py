@@ -1,6 +1,6 @@
 """Sentences of customer reviews: CR."""
 
-from evaluation.cards.kit import NOT_STATED, labels, local
+from evaluation.cards.kit import HUB_ONLY, NOT_STATED, labels, local
 from evaluation.datasets import DataCard
 from evaluation.sources import Fields, HubSet
 
@@ -27,7 +27,10 @@ CR = DataCard(
             fields=Fields(label="label_text"),
         ),
     ),
-    caveats=("Sentences about the same product are in both parts; which product it is, the copies do not say.",),
+    caveats=(
+        "Sentences about the same product are in both parts; which product it is, the copies do not say.",
+        HUB_ONLY,
+    ),
 )
 
 CARDS = (CR,)

@@ -69,4 +69,8 @@ def planned(file: Path, read: "Ablation") -> str:
     cells = len(read.design)
     runs = cells * len(read.sets) * read.shuffles
     tested = "; ".join(named(each, read.factors) for each in read.tested)
-    return f"{file}: {runs} runs: {cells} cells, {len(read.sets)} data sets, {read.shuffles} shuffles\ntested: {tested}"
+    again = "lists that come back short once more" if read.subject.kind == "select" else "equal ones once"
+    return (
+        f"{file}: {runs} runs: {cells} cells, {len(read.sets)} data sets, {read.shuffles} shuffles\n"
+        f"{read.questions:,} questions to the LLM, {again}\ntested: {tested}"
+    )

@@ -128,5 +128,5 @@ class DataFetcher:
             # The library tries for minutes where nobody answers; this gives up after seconds.
             Hub("" if asked.hub_offline else asked.hub, asked.hub_token).has_data(source.repository)
         except HubUnavailable as error:
-            raise Missing(str(error)) from error
+            raise Missing(f"{source.repository} cannot be read there ({error})") from error
         return hub.hub_set(source, self.folder / "hub", asked.hub_token.get_secret_value() if asked.hub_token else None)

@@ -160,7 +160,7 @@ def label_audit(worker: Worker, pool: Pool) -> LabelAudit | None:
     names = pool.task.names
     return audit(
         np.asarray([names.index(truth[a.example]) for _, a in rows], dtype=np.intp),
-        np.stack([pool.target(a) for _, a in rows]),
+        pool.targets([a for _, a in rows]),
         [pool.columns.texts[row] for row, _ in rows],
         names,
         raw=np.stack([_raw(a, names) for _, a in rows]),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from agent.errors import BadInput
-from evaluation.ablation import Ablation, Annotating, arm_name, parse, task_of
+from evaluation.ablation import Ablation, Annotating, Selecting, arm_name, parse, task_of
 from evaluation.ablation_alike import demand_alike
 from evaluation.ablation_design import (
     Contrast,
@@ -43,7 +43,19 @@ def test_ready_ablations_can_be_read_and_are_called_after_their_file(path: Path)
 
 
 def test_the_ready_ablations_are_those_that_were_asked_for() -> None:
-    assert {path.stem for path in READY.glob("*.toml")} == {"activellm", "batch-size", "criteria", "readout", "shots"}
+    asked = {"activellm", "batch-size", "criteria", "readout", "selection", "shots"}
+    assert {path.stem for path in READY.glob("*.toml")} == asked
+
+
+@pytest.mark.parametrize(("name", "runs", "questions"), [("selection", 300, 1200), ("readout", 160, 16000)])
+def test_runs_and_questions_are_counted_before_anything_is_asked(name: str, runs: int, questions: int) -> None:
+    ablation = parse((READY / f"{name}.toml").read_text(encoding="utf-8"))
+    assert len(ablation.design) * len(ablation.sets) * ablation.shuffles == runs
+    assert ablation.questions == questions
+
+
+def test_the_last_batch_of_a_run_may_be_small() -> None:
+    assert Selecting(budget=20, batch=8).questions == 2 + 2 + 1
 
 
 def test_a_full_design_has_every_combination_once() -> None:

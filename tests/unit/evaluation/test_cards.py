@@ -7,7 +7,7 @@ from evaluation.cards import ROTTEN_TOMATOES, card, cards
 from evaluation.datasets import DataCard
 from evaluation.published import RECORD
 from evaluation.records import Comparison
-from evaluation.sources import HubSet, PackagedArchive
+from evaluation.sources import HubSet, LocalCopy, PackagedArchive, Source
 
 CARDS = cards()
 SIZES = {"banking77": 77, "clinc150": 150, "20_newsgroups": 20, "reuters_r8": 8, "reuters_r52": 52, "trec6": 6}
@@ -47,6 +47,23 @@ def test_what_was_never_tried_on_the_hub_says_so() -> None:
     hubs = [source for each in CARDS for source in each.sources if isinstance(source, HubSet)]
     assert len(hubs) >= 10
     assert all("never tried" in str(source) for source in hubs if not source.verified)
+
+
+def test_cards_whose_rows_nobody_ever_read_say_so() -> None:
+    def read(source: Source) -> bool:
+        match source:
+            case LocalCopy():
+                return bool(source.sha256)
+            case PackagedArchive():
+                return True
+            case HubSet():
+                return source.verified
+
+    unread = {each.name for each in CARDS if not any(read(source) for source in each.sources)}
+    assert unread == {"clinc150", "cr", "mr"}
+    assert unread == {
+        each.name for each in CARDS if any(said.startswith("Unverified: hub only") for said in each.caveats)
+    }
 
 
 @pytest.mark.parametrize("each", CARDS, ids=lambda each: each.name)

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import BadInput
-from evaluation.forecast import backtest, fit, heights, labels_saved, value
+from evaluation import forecast
+from evaluation.bench.forecasting import SHAPES, cover, curve, made_up
+from evaluation.forecast import Miss, backtest, fit, heights, labels_saved, value, width
 from evaluation.records import Cell, Point
 
 COUNTS = (8, 16, 24, 32, 48, 64)
@@ -94,9 +96,59 @@ def test_a_curve_that_is_no_power_law_is_caught_by_the_back_test():
         for seed in range(8)
     ]
     found = backtest([late])
-    assert found.cover == 0
+    # The last one knows of the round before it, which nothing had foretold.
+    assert [test.held for test in found.tests] == [False, False, True]
     assert str(found).endswith("too narrow to lean on")
     assert found.error > 0.2
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer resamples: these tests fit hundreds of curves."""
+    monkeypatch.setattr(forecast, "DRAWS", 199)
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if shape != "late take-off"])
+def test_intervals_hold_rounds_of_curves_that_are_no_power_law(shape: str, few: None):
+    ours, alone = cover([made_up(shape, seed) for seed in range(12)])
+    assert ours.held >= 0.93
+    assert ours.width < 14, "an interval of everything holds everything"
+    # Without the held-out rounds only the curves that the law can follow were held.
+    assert (alone.held > 0.85) == (shape in ("power law", "level"))
+
+
+def test_what_nothing_foretells_is_not_held_and_said_to_be(few: None):
+    found = backtest([made_up("late take-off", seed) for seed in range(4)])
+    assert found.cover < 0.9
+    assert str(found).endswith("too narrow to lean on")
+
+
+def test_labels_saved_hold_the_truth_on_a_curve_that_is_no_power_law(few: None):
+    held = list[bool]()
+    for seed in range(20):
+        b = made_up("logarithm", seed)
+        # a reaches at 80 labels what the logarithm reaches at 120.
+        a = curve([80], np.full((len(b), 1), 0.45 + 0.09 * math.log(120)))
+        found = labels_saved(a, b, 80)
+        held.append(found.low <= 40 <= found.high)
+    assert np.mean(held) >= 0.9
+
+
+def test_misses_widen_an_interval_and_those_of_one_round_count_once():
+    plain = width([])
+    assert plain == pytest.approx(2.776, abs=0.001), "Student's t with four degrees of freedom"
+    missed = [Miss(4, 4, 0.7, 0.02, 0.7 + 0.03, 0.01)]
+    # (4 + 1 x 9) / 5, and t with five degrees of freedom
+    assert width(missed) == pytest.approx(2.5706 * math.sqrt(13 / 5), abs=0.001)
+    assert width(missed * 3) == width(missed)
+    assert width([Miss(4, 4, 0.7, 0.02, 0.7, 0.01)]) < plain
+
+
+def test_no_interval_leaves_0_and_1():
+    rng = np.random.default_rng(3)
+    noisy = curve(COUNTS, np.clip(rng.normal(0.9, 0.3, size=(6, len(COUNTS))), 0, 1))
+    found = value(noisy, 1000)
+    assert 0 <= found.low <= found.high <= 1
 
 
 @pytest.mark.parametrize(

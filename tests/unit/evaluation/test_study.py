@@ -1,5 +1,6 @@
 """Study files: read whole, refused with what and where."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,13 @@ def test_ready_studies_can_be_read_and_are_called_after_their_file(path: Path) -
 
 
 def test_there_are_ready_studies() -> None:
-    assert {path.stem for path in STUDIES.glob("*.toml")} >= {"quick", "svm-vs-bert", "classic", "headline"}
+    assert {path.stem for path in STUDIES.glob("*.toml")} >= {
+        "quick",
+        "svm-vs-bert",
+        "classic",
+        "headline",
+        "headline-large",
+    }
 
 
 def test_the_headline_has_the_agent_whole_and_without_each_of_its_roles() -> None:
@@ -38,6 +45,33 @@ def test_the_headline_has_the_agent_whole_and_without_each_of_its_roles() -> Non
     assert not [query for query in chosen if '"kind":"llm"' in query]
     rest = {str(step.model_dump()) for step in whole.steps}
     assert {str(step.model_dump()) for step in built["agent without generator"].steps} <= rest
+
+
+def test_the_headline_with_a_larger_llm_differs_in_the_llm_and_its_reads_alone() -> None:
+    small_, large = (
+        parse((STUDIES / f"{name}.toml").read_text(encoding="utf-8")) for name in ("headline", "headline-large")
+    )
+    assert (large.llm.model, large.llm.reads) == ("qwen2.5-1.5b-instruct", 300)
+    given = large.model_dump(mode="json", exclude={"name", "about", "llm"})
+    halved = small_.model_dump_json(exclude={"name", "about", "llm"}).replace('"size":600', '"size":300')
+    assert given == json.loads(halved)
+    reads = large.llm.model_copy(update={"model": "", "reads": small_.llm.reads})
+    assert reads == small_.llm
+
+
+def test_one_strategy_of_scikit_activeml_stands_in_the_headline_and_five_arms_in_the_classic_part_of_bert() -> None:
+    headline, classic = (
+        parse((STUDIES / f"{name}.toml").read_text(encoding="utf-8")) for name in ("headline", "classic")
+    )
+    wrapped = [arm.name for arm in headline.arms if arm.strategy is not None and arm.strategy.kind == "skactiveml"]
+    assert wrapped == ["falcun"]
+    assert [arm.name for arm in classic.arms_of("bert")] == [
+        "random",
+        "margin",
+        "kmeans",
+        "badge",
+        "kmeans then margin",
+    ]
 
 
 def test_the_short_form_is_a_classic_loop() -> None:
