@@ -11,6 +11,7 @@ import pytest
 from agent.errors import BadInput, StoreError
 from evaluation.records import Comparison
 from evaluation.study import Planned
+from evaluation.study_record import StudyRecord
 from serving.commands import study as command
 from serving.runs import running
 from serving.runs.store import NoRun
@@ -20,10 +21,10 @@ from serving.studies import hands
 from serving.studies.hand import Bundle, Done, Hand
 from serving.studies.hands import Finished, Own, Processes, demand_shared
 from serving.studies.jobs import Item
-from serving.studies.results import StudyRecord, leave
+from serving.studies.results import leave
 from serving.studies.runner import Ready, carry_out, ready, recorded
 from tests.support.toy_runs import Remembering
-from tests.support.toy_studies import done, screen, small, toy_study
+from tests.support.toy_studies import SMALL, done, screen, small, toy_study
 
 
 def by_plan(work: Ready, ended: dict[str, Done]) -> dict[Planned, Done]:
@@ -150,6 +151,11 @@ def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
     for student, n in record.shuffles["weather"].items():
         assert {c.seed for c in kept.cells if c.student == student} == set(range(n))
         assert f"{student} {n}" in text
+    with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as lines:
+        raw = list(csv.DictReader(lines))
+    assert len(raw) == 2 * len(ended.done), "cells of a shuffle that is not whole are among the raw ones"
+    assert {"True", "False"} == {row["whole"] for row in raw}
+    assert "cells of shuffles that are not whole are in no table" in (tmp_path / "out" / "report.html").read_text()
     rest = done(toy_study(study, tmp_path))
     assert not rest.late
     assert len(rest.done) == 12
@@ -177,18 +183,20 @@ def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path)
 
 def test_results_are_whole(tmp_path: Path) -> None:
     work = toy_study(small(trainings=2), tmp_path)
-    text = leave(work, done(work), tmp_path / "out")
+    text = leave(work, done(work), tmp_path / "out", SMALL)
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert found == [
         "cells.csv",
         "cells.parquet",
         "curves.csv",
         "curves.parquet",
-        "storms.html",
+        "figures",
+        "manifest.json",
+        "report.html",
         "storms.json",
         "study.json",
+        "study.toml",
         "tables.txt",
-        "weather.html",
         "weather.json",
     ]
     assert "margin - random (svm), accuracy at the budget: " in text
@@ -214,7 +222,7 @@ def test_five_sets_leave_a_picture_of_ranks(tmp_path: Path) -> None:
     work = toy_study(small(sets=names, shuffles=1, students=["svm"], arms=arms), tmp_path)
     text = leave(work, done(work), tmp_path / "out")
     assert "Mean ranks, svm: " in text
-    assert (tmp_path / "out" / "ranks-svm.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (tmp_path / "out" / "figures" / "ranks-svm.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_nothing_is_written_for_a_set_of_pairs(tmp_path: Path) -> None:
