@@ -122,8 +122,7 @@ def _together(overall: Overall, results: Sequence[Result], inks: Mapping[str, In
                 title="Ranks",
                 bullets=tuple(starmap(ranked, ranks.items())),
                 figures=tuple(
-                    Figure(f"ranks-{student}", critical_difference_svg(found, standalone=False))
-                    for student, found in ranks.items()
+                    Figure(f"ranks-{student}", critical_difference_svg(found)) for student, found in ranks.items()
                 ),
             ),
         ),

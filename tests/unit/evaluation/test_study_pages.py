@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -177,7 +176,3 @@ def test_the_sheet_is_what_the_terminal_prints(lefts: dict[str, Left]) -> None:
     table = sheet(left.overall)
     assert "\n".join(table.lines) in made(left).text
     assert table.lines[0].split()[:2] == list(table.head[:2])
-
-
-def test_the_template_is_packaged() -> None:
-    assert (Path(figures.__file__).parent / "templates" / "document.html.j2").is_file()
