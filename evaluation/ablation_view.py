@@ -42,7 +42,7 @@ def ablation_document(record: AblationRecord) -> Document:
             study_method.data_section(record.study),
             study_method.method_section(record.study, _settings(record)),
             study_method.prompt_section(record.study),
-            study_method.caveat_section(record.study, notes(results) if results.runs else ()),
+            study_method.caveat_section(record.study, notes(results) if results.runs else (), len(record.unfinished)),
             study_method.files_section(),
         ),
     )

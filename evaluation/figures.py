@@ -132,7 +132,7 @@ def forest(title: str, label: str, rows: Sequence[tuple[str, Effect, bool]]) -> 
         return ""
     names = [short(name, _WIDEST) for name, _, _ in known]
     left = 14 + _LETTER * max(map(len, names))
-    width, height, step = max(520.0, left + 330), 78.0 + 25 * len(known), 25
+    width, height, step = max(520.0, math.ceil(left) + 330.0), 78.0 + 25 * len(known), 25
     reach = max(abs(v) for _, e, _ in known for v in (e.mean, e.low, e.high) if not math.isnan(v))
     x = Scale(-max(reach, 0.01) * 1.05, max(reach, 0.01) * 1.05, left, width - 70)
     content = [svg.text(6, 14, title, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "points")]

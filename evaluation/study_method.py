@@ -95,9 +95,9 @@ def time_block(record: StudyRecord) -> Block:
     )
 
 
-def caveat_section(record: StudyRecord, own: Sequence[str]) -> Section:
+def caveat_section(record: StudyRecord, own: Sequence[str], unfinished: int) -> Section:
     """Whatever limits what the numbers show, those of the data sets with their names."""
-    found = [*own, *record.caveats, *_early(record)]
+    found = [*own, *record.caveats, *_early(record, unfinished)]
     for name, used in record.sets.items():
         found += [f"{name}: {caveat}" for caveat in used.card.caveats]
         if used.split.origin is not None and not used.split.origin.verified:
@@ -107,12 +107,15 @@ def caveat_section(record: StudyRecord, own: Sequence[str]) -> Section:
     return Section("caveats", "What these numbers do not show", (Block(bullets=tuple(dict.fromkeys(found))),))
 
 
-def _early(record: StudyRecord) -> list[str]:
+def _early(record: StudyRecord, unfinished: int) -> list[str]:
     if record.ended == WHOLE:
         return []
-    left_out = len(record.unfinished)
-    also = f" {left_out} cells of shuffles that are not whole are in no table." if left_out else ""
-    return [f"It is not whole: {record.ended}.{also}"]
+    many = (
+        "1 cell of a shuffle that is not whole is"
+        if unfinished == 1
+        else f"{unfinished} cells of shuffles that are not whole are"
+    )
+    return [f"It is not whole: {record.ended}." + (f" {many} in no table." if unfinished else "")]
 
 
 def files_section() -> Section:

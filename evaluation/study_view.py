@@ -5,7 +5,7 @@ from itertools import starmap
 
 from evaluation import diagrams, figures, study_method
 from evaluation.asides import chosen
-from evaluation.contrasts import Result
+from evaluation.contrasts import Result, Verdict
 from evaluation.document import Block, Document, Figure, Pairs, Section
 from evaluation.findings import Tone
 from evaluation.overall import AXES, Overall, notes, ranked, sheet
@@ -38,7 +38,7 @@ def study_document(left: StudyLeft, curves: Sequence[Row]) -> Document:
         study_method.data_section(left.record),
         study_method.method_section(left.record, _settings(left)),
         study_method.prompt_section(left.record),
-        study_method.caveat_section(left.record, _caveats(left)),
+        study_method.caveat_section(left.record, _caveats(left), len(left.record.unfinished)),
         study_method.files_section(),
     ]
     return Document(
@@ -63,14 +63,14 @@ def _finding(results: Sequence[Result]) -> tuple[Tone, str]:
     verdicts = [each.verdict for each in results]
     if not verdicts:
         return "unknown", "No contrast was named before the run: everything is descriptive."
-    words = {
+    words: dict[Verdict, str] = {
         "gain": "a gain",
         "loss": "a loss",
         "none": "no evidence of a gain",
         "unknown": "undefined",
     }
     said = ", ".join(f"{verdicts.count(v)} {words[v]}" for v in words if v in verdicts)
-    tone: Tone = verdicts[0] if len(set(verdicts)) == 1 else "mixed"
+    tone: Tone = results[0].verdict if len(set(verdicts)) == 1 else "mixed"
     many = "1 contrast" if len(verdicts) == 1 else f"{len(verdicts)} contrasts"
     return tone, f"{many} named before the run: {said}."
 

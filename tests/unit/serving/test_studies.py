@@ -21,6 +21,7 @@ from serving.studies import hands
 from serving.studies.hand import Bundle, Done, Hand
 from serving.studies.hands import Finished, Own, Processes, demand_shared
 from serving.studies.jobs import Item
+from serving.studies.reports import replay
 from serving.studies.results import leave
 from serving.studies.runner import Ready, carry_out, ready, recorded
 from tests.support.toy_runs import Remembering
@@ -151,14 +152,24 @@ def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
     for student, n in record.shuffles["weather"].items():
         assert {c.seed for c in kept.cells if c.student == student} == set(range(n))
         assert f"{student} {n}" in text
-    with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as lines:
-        raw = list(csv.DictReader(lines))
-    assert len(raw) == 2 * len(ended.done), "cells of a shuffle that is not whole are among the raw ones"
-    assert {"True", "False"} == {row["whole"] for row in raw}
-    assert "cells of shuffles that are not whole are in no table" in (tmp_path / "out" / "report.html").read_text()
     rest = done(toy_study(study, tmp_path))
     assert not rest.late
     assert len(rest.done) == 12
+
+
+def test_cells_of_a_shuffle_that_is_not_whole_are_kept_and_are_in_no_table(tmp_path: Path) -> None:
+    study = small(sets=["weather"], minutes=1.0)
+    work = toy_study(study, tmp_path)
+    moments = iter([0.0, *[1.0] * 5, *[61.0] * 9])
+    ended = carry_out(work, Own, screen(), clock=lambda: next(moments))
+    assert len(ended.done) == 5, "a shuffle of one student is two cells"
+    leave(work, ended, tmp_path / "out")
+    with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["whole"] for row in rows] == ["True"] * 8 + ["False"] * 2
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "1 cell of a shuffle that is not whole is in no table." in page
+    assert replay(tmp_path / "out").differences == 0
 
 
 def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path) -> None:
