@@ -40,7 +40,7 @@ def ablation_document(record: AblationRecord) -> Document:
             *sections,
             Section("costs", "What it cost", (Block(sheet=_costs(record)), study_method.time_block(record.study))),
             study_method.data_section(record.study),
-            study_method.method_section(record.study, _settings(record)),
+            study_method.method_section(record.study, _settings(record), ablation.model_dump_json(indent=1)),
             study_method.prompt_section(record.study),
             study_method.caveat_section(record.study, notes(results) if results.runs else (), len(record.unfinished)),
             study_method.files_section(),
@@ -124,7 +124,7 @@ def _settings(record: AblationRecord) -> Pairs:
     return (
         ("subject", what),
         ("factors, the reference first", factors),
-        ("what is the same in all cells", subject.base.model_dump_json(exclude_defaults=True)),
+        ("what is the same in all cells", subject.base.model_dump_json()),
         ("tested on", UNITS[ablation.measure]),
         ("rows used", ablation.part),
         ("pool and test part, texts", f"{ablation.pool:,} and {ablation.test:,}"),

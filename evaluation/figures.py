@@ -16,8 +16,10 @@ _FAINT = "stroke:currentColor;stroke-opacity:0.16;stroke-width:1"
 _QUIET = "fill-opacity:0.72"
 _LETTER = 6.5
 LONGEST = 30
-_WIDEST = 52
+_WIDEST = 66
 _EFFECT = "#0f766e"
+_MARGIN = 0.1
+"""How far beyond the means a picture goes for the sake of their intervals."""
 
 Line = tuple[Arm, str, tuple[Height, ...]]
 """An arm, its printed name and its curve."""
@@ -130,23 +132,23 @@ def forest(title: str, label: str, rows: Sequence[tuple[str, Effect, bool]]) -> 
     known = [row for row in rows if not math.isnan(row[1].mean)]
     if not known:
         return ""
-    names = [short(name, _WIDEST) for name, _, _ in known]
-    left = 14 + _LETTER * max(map(len, names))
-    width, height, step = max(520.0, math.ceil(left) + 330.0), 78.0 + 25 * len(known), 25
-    reach = max(abs(v) for _, e, _ in known for v in (e.mean, e.low, e.high) if not math.isnan(v))
-    x = Scale(-max(reach, 0.01) * 1.05, max(reach, 0.01) * 1.05, left, width - 70)
+    width, height, step = 520.0, 84.0 + 38 * len(known), 38
+    reach = 1.05 * max(0.01, *(abs(v) for _, e, _ in known for v in (e.mean, e.low, e.high) if not math.isnan(v)))
+    x = Scale(-reach, reach, 14, width - 62)
     content = [svg.text(6, 14, title, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "points")]
     content.append(svg.line(x(0), 30, x(0), height - 46, "stroke:currentColor;stroke-opacity:0.7"))
-    for i, ((whole, value, tested), name) in enumerate(zip(known, names, strict=True)):
-        middle, ink = 44 + i * step, f"var(--llm,{_EFFECT})"
+    for i, (name, value, tested) in enumerate(known):
+        middle, ink, weight = 62 + i * step, f"var(--llm,{_EFFECT})", "font-weight:600" if tested else ""
         marks: list[str] = []
         if not math.isnan(value.low):
             marks.append(svg.line(x(value.low), middle, x(value.high), middle, f"stroke:{ink};stroke-width:2"))
         fill = ink if tested else "var(--ground,#fff)"
         marks.append(svg.circle(x(value.mean), middle, 4.5, f"fill:{fill};stroke:{ink};stroke-width:1.8"))
-        weight = "font-weight:600" if tested else ""
-        content.append(svg.text(left - 10, middle, name, anchor="end", size=11.5, extra=weight))
-        content.append(svg.titled("".join(marks), f"{whole}: {points(value)}"))
+        # The name stands on its own line, on ground of its own, since it may be long and cross the axis.
+        words = short(name, _WIDEST)
+        content.append(svg.rect(12, middle - 25, _LETTER * len(words) + 8, 15, "fill:var(--ground,#fff)"))
+        content.append(svg.text(14, middle - 17, words, size=11.5, extra=weight))
+        content.append(svg.titled("".join(marks), f"{name}: {points(value)}"))
         content.append(svg.text(width - 8, middle, f"{100 * value.mean:+.1f}", anchor="end", extra=weight))
     return svg.picture(width, height, label, content)
 
@@ -175,8 +177,11 @@ def _finals(comparison: Comparison, evidence: Evidence, student: str) -> Iterato
 def _range(lines: Sequence[Line], banded: Collection[str]) -> tuple[float, float]:
     values = [height.value for _, _, curve in lines for height in curve]
     wide = [h.value for arm, _, curve in lines if arm.name in banded for h in curve]
-    known = [v.mean for v in values] + [v for e in wide for v in (e.low, e.high) if not math.isnan(v)]
-    return _rounded(min(known), max(known))
+    means = [v.mean for v in values]
+    # Of very few shuffles intervals may be wider than the whole axis, and would flatten every curve.
+    low, high = min(means) - _MARGIN, max(means) + _MARGIN
+    known = [min(max(v, low), high) for e in wide for v in (e.low, e.high) if not math.isnan(v)]
+    return _rounded(min([*means, *known]), max([*means, *known]))
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:

@@ -41,7 +41,7 @@ def _label(word: str, description: str) -> str:
     return f"{word}: {description}" if description else word
 
 
-def method_section(record: StudyRecord, settings: Pairs, recipes: bool = True) -> Section:
+def method_section(record: StudyRecord, settings: Pairs, ablation: str = "") -> Section:
     """Settings, machine, versions, models, and each arm as the recipe that it amounts to."""
     versions = ", ".join(f"{name} {found}" for name, found in record.packages.items())
     done = f"{record.done} of {record.planned} cells, {record.ended}"
@@ -54,7 +54,8 @@ def method_section(record: StudyRecord, settings: Pairs, recipes: bool = True) -
         ("packages", versions),
         ("made", record.made),
     )
-    folded = {f"arm {name}": each.model_dump_json(indent=1) for name, each in record.recipes.items()} if recipes else {}
+    folded = {f"arm {name}": each.model_dump_json(indent=1) for name, each in record.recipes.items()}
+    whole = {"ablation": ablation} if ablation else {}
     return Section(
         "settings",
         "How it was done",
@@ -62,7 +63,7 @@ def method_section(record: StudyRecord, settings: Pairs, recipes: bool = True) -
             Block(pairs=tuple(row for row in rows if row[1])),
             Block(title="Models", sheet=_models(record)),
             Block(title="The arms in full", folded=folded, note="With the first student."),
-            Block(title="The study in full", folded={"study": record.study.model_dump_json(indent=1)}),
+            Block(title="All settings", folded={**whole, "study": record.study.model_dump_json(indent=1)}),
         ),
     )
 

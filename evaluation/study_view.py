@@ -56,7 +56,10 @@ _COSTS = (
     "Means over the cells of whole shuffles. An answer that was already in the ledger counts with what it cost when it "
     "was first asked, so that arms are charged alike, whichever ran first."
 )
-_LINES = "Bands: 95 % intervals over shuffles, of the arms that a contrast names; each holds for its amount alone."
+_LINES = (
+    "Bands: 95 % intervals over shuffles, of the arms that a contrast names; each holds for its "
+    "amount alone, and is cut where it would leave the picture."
+)
 
 
 def _finding(results: Sequence[Result]) -> tuple[Tone, str]:
@@ -69,10 +72,11 @@ def _finding(results: Sequence[Result]) -> tuple[Tone, str]:
         "none": "no evidence of a gain",
         "unknown": "undefined",
     }
-    said = ", ".join(f"{verdicts.count(v)} {words[v]}" for v in words if v in verdicts)
     tone: Tone = results[0].verdict if len(set(verdicts)) == 1 else "mixed"
-    many = "1 contrast" if len(verdicts) == 1 else f"{len(verdicts)} contrasts"
-    return tone, f"{many} named before the run: {said}."
+    if len(verdicts) == 1:
+        return tone, f"1 contrast was named before the run: {words[verdicts[0]]}."
+    said = ", ".join(f"{words[v]} in {verdicts.count(v)}" for v in words if v in verdicts)
+    return tone, f"{len(verdicts)} contrasts were named before the run: {said}."
 
 
 def _facts(left: StudyLeft) -> Pairs:

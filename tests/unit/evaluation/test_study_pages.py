@@ -141,7 +141,7 @@ def test_a_set_without_a_whole_shuffle_says_so(lefts: dict[str, Left]) -> None:
     empty = left.sets["storms"].model_copy(update={"cells": ()})
     page = drawn(document(replace(left, sets={**left.sets, "storms": empty})))
     assert "No shuffle is whole." in page
-    assert "1 undefined" in page
+    assert "1 contrast was named before the run: undefined." in page
 
 
 def test_the_forest_leaves_out_what_is_undefined_and_tells_tested_from_descriptive() -> None:
