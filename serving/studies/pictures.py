@@ -1,4 +1,4 @@
-"""Pictures for papers: SVG as PNG, drawn by a library that brings its own fonts, so that any machine draws the same."""
+"""Pictures for papers: SVG as PNG, by a library that brings its own fonts and needs no browser."""
 
 from importlib import import_module
 from typing import Any

@@ -90,7 +90,7 @@ def metrics(left: Left) -> dict[str, float]:
 
 
 def _three(name: str, value: Effect, p: float = math.nan) -> dict[str, float]:
-    return {name: value.mean, f"{name}/low": value.low, f"{name}/high": value.high, f"{name}/p": p}
+    return {f"{name}/mean": value.mean, f"{name}/low": value.low, f"{name}/high": value.high, f"{name}/p": p}
 
 
 def _key(name: str) -> str:
