@@ -5,7 +5,7 @@ VENV := .venv
 THRESHER := $(VENV)/bin/thresher
 READY := $(VENV)/.ready
 
-.PHONY: help setup engine demo serve stop test test-labelstudio test-ray lint types check clean
+.PHONY: help setup engine demo serve stop test test-labelstudio test-ray test-mlflow lint types check clean
 
 help:  ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ test-labelstudio: $(READY)  ## a run labelled in a real Label Studio, which is i
 
 test-ray: $(READY)  ## a study on a Ray cluster of this machine, with its state in PostgreSQL
 	@$(VENV)/bin/pip install --quiet -e '.[ray]' && $(VENV)/bin/python -m pytest -q -m ray tests/integration
+
+test-mlflow: $(READY)  ## a study and an ablation logged to a real MLflow store in a file
+	@$(VENV)/bin/pip install --quiet -e '.[mlflow]' && $(VENV)/bin/python -m pytest -q -m mlflow tests/integration
 
 lint: $(READY)  ## lint and formatting only
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

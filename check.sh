@@ -13,7 +13,7 @@ say "import rule"
 say "types"
 "$bin/pyright" --pythonpath "$bin/python"
 say "tests without an engine"
-"$bin/python" -m pytest -q -m "not engine and not labelstudio and not ray" tests
+"$bin/python" -m pytest -q -m "not engine and not labelstudio and not ray and not mlflow" tests
 say "the engine (installed and started where it is not up)"
 "$bin/thresher" engine up
 say "tests on the real engine"

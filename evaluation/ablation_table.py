@@ -10,8 +10,9 @@ from evaluation.ablation_effects import ALPHA, Found, Results, effects
 from evaluation.ablation_watch import Summary
 from evaluation.findings import p_value, points
 from evaluation.shuffles import LEAST, Effect
-from evaluation.table import aligned
+from evaluation.table import Sheet
 
+BY_SET = "Named effects set by set (descriptive)"
 COVERS = {
     "select": "95 % intervals cover other shuffles of these pools, measured on these test sets; not other texts.",
     "annotate": "A shuffle reads texts of its own, so that 95 % intervals cover other texts of these sets, other"
@@ -30,7 +31,7 @@ _BESIDE: dict[str, tuple[str, ...]] = {
     "annotate": ("ECE", "label mass", "abstained", "no answer", "tokens/text", "s/text"),
 }
 _CHOSEN = {"select": ("overlap (chance)",), "annotate": ()}
-_UNITS: dict[Measure, str] = {
+UNITS: dict[Measure, str] = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "ece": "calibration error of a shuffle's texts",
@@ -41,18 +42,30 @@ _UNITS: dict[Measure, str] = {
 def told(results: Results) -> str:
     """Levels and cells of every set together, effects with named ones first, and what the numbers cover."""
     ablation = results.ablation
-    kind = ablation.subject.kind
     n = ", ".join(f"{name} {len(shuffles)}" for name, shuffles in results.shuffles.items())
     lines = [f"{len(ablation.design)} cells ({ablation.fraction} design), whole shuffles: {n}", ""]
     if not results.runs:
         return "\n".join([*lines, "no whole shuffle"])
-    levels = [(f"{f}: {level}", _with(results, f, level)) for f, each in ablation.factors.items() for level in each]
-    cells = [(" · ".join(map(str, cell.values())), [cell]) for cell in ablation.design]
-    head = ("accuracy [95 %]", "macro-F1 [95 %]", *_BESIDE[kind])
-    lines += aligned([("level", *head), *(_row(results, name, wanted) for name, wanted in levels)], left=1)
-    title = " · ".join(ablation.factors)
-    lines += ["", *aligned([(title, *head), *(_row(results, name, wanted) for name, wanted in cells)], left=1)]
-    return "\n".join([*lines, "", *_effects(results), "", *_notes(results)])
+    lines += [*levels(results).lines, "", *cells(results).lines, "", *_effects(results), "", *notes(results)]
+    return "\n".join(lines)
+
+
+def levels(results: Results) -> Sheet:
+    """A row for each level of each factor."""
+    factors = results.ablation.factors.items()
+    named_ = [(f"{f}: {level}", _with(results, f, level)) for f, each in factors for level in each]
+    return _sheet(results, "level", named_)
+
+
+def cells(results: Results) -> Sheet:
+    """A row for each cell of the design."""
+    found = [(" · ".join(map(str, cell.values())), [cell]) for cell in results.ablation.design]
+    return _sheet(results, " · ".join(results.ablation.factors), found)
+
+
+def _sheet(results: Results, title: str, wanted: Sequence[tuple[str, list[Combination]]]) -> Sheet:
+    head = (title, "accuracy [95 %]", "macro-F1 [95 %]", *_BESIDE[results.ablation.subject.kind])
+    return Sheet(head, tuple(_row(results, name, cells) for name, cells in wanted))
 
 
 def _with(results: Results, factor: str, level: object) -> list[Combination]:
@@ -78,30 +91,48 @@ def _beside(kind: str, found: Summary) -> tuple[str, ...]:
 
 
 def _effects(results: Results) -> list[str]:
-    ablation = results.ablation
     found = effects(results)
+    lines = [how_tested(results, found), "", *effect_sheet(results, found).lines]
+    for line in other_measures(results):
+        lines += ["", line]
+    alone = by_set(results, found)
+    return [*lines, *(["", f"{BY_SET}:", *(f"  {line}" for line in alone)] if alone else [])]
+
+
+def how_tested(results: Results, found: Sequence[Found]) -> str:
+    """How many effects were named, and what that does to p."""
     tested = [each for each in found if each.tested]
+    many = "1 effect was" if len(tested) == 1 else f"{len(tested)} effects were"
+    how = "" if results.ablation.effects else ": every main effect"
+    return f"{many} named before the run{how}; p is corrected for their number (Holm). All else is descriptive."
+
+
+def effect_sheet(results: Results, found: Sequence[Found]) -> Sheet:
+    """A row for each effect, those that were named first, with what it cost and what it changed in who chose."""
+    ablation = results.ablation
     bad = "no answer" if ablation.subject.kind == "annotate" else "bad replies"
     head = (
         "effect",
-        f"{_UNITS[ablation.measure]} [95 %]",
+        f"{UNITS[ablation.measure]} [95 %]",
         "p",
         "tokens",
         bad,
         *_CHOSEN[ablation.subject.kind],
         "verdict",
     )
-    many = "1 effect was" if len(tested) == 1 else f"{len(tested)} effects were"
-    how = "" if ablation.effects else ": every main effect"
-    lines = [f"{many} named before the run{how}; p is corrected for their number (Holm). All else is descriptive.", ""]
-    lines += aligned([head, *(_effect_row(results, each) for each in found)], left=1)
+    return Sheet(head, tuple(_effect_row(results, each) for each in found))
+
+
+def other_measures(results: Results) -> list[str]:
+    """Main effects on what was not tested, a line for each measure."""
+    ablation, lines = results.ablation, list[str]()
     others: tuple[Measure, ...] = ("ece", "label_mass") if ablation.subject.kind == "annotate" else ()
     for measure in ("accuracy", "macro_f1", *others):
         if measure != ablation.measure:
             mains = [each for each in effects(results, measure) if each.contrast.order == 1]
             said = "; ".join(f"{named(each.contrast, ablation.factors)} {points(each.effect)}" for each in mains)
-            lines += ["", f"{_UNITS[measure]} (descriptive): {said}"]
-    return [*lines, *_by_set(results, found)]
+            lines.append(f"{UNITS[measure]} (descriptive): {said}")
+    return lines
 
 
 def _effect_row(results: Results, found: Found) -> tuple[str, ...]:
@@ -120,31 +151,32 @@ def _effect_row(results: Results, found: Found) -> tuple[str, ...]:
     )
 
 
-def _by_set(results: Results, found: Sequence[Found]) -> list[str]:
-    lines = [
-        f"  {named(each.contrast, results.ablation.factors)}: "
+def by_set(results: Results, found: Sequence[Found]) -> list[str]:
+    """The named effects on each of several sets, a line each; descriptive."""
+    return [
+        f"{named(each.contrast, results.ablation.factors)}: "
         + "; ".join(f"{name} {points(there)}" for name, there in each.by_set)
         for each in found
         if each.by_set and each.tested
     ]
-    return ["", "Named effects set by set (descriptive):", *lines] if lines else []
 
 
-def _notes(results: Results) -> list[str]:
+def notes(results: Results) -> list[str]:
+    """What the numbers cover, and how they are to be read."""
     ablation = results.ablation
     kind = ablation.subject.kind
-    notes = [COVERS[kind]]
+    lines = [COVERS[kind]]
     if any(len(each) < LEAST for each in results.shuffles.values()):
-        notes.append(f"With fewer than {LEAST} shuffles of a set, intervals are Student's (t).")
+        lines.append(f"With fewer than {LEAST} shuffles of a set, intervals are Student's (t).")
     n, tests = sum(map(len, results.shuffles.values())), len(ablation.tested)
     if (least := tests * 2.0 ** (1 - n)) >= ALPHA:
-        notes.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {min(1.0, least):.3f}.")
-    notes.append(_LEGEND[kind])
+        lines.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {min(1.0, least):.3f}.")
+    lines.append(_LEGEND[kind])
     if ablation.fraction == "half":
-        notes.append(
+        lines.append(
             "Half a design: what is written with = cannot be told apart, nor from interactions of three factors."
         )
-    return notes
+    return lines
 
 
 def _overlap(found: Overlap | None) -> str:

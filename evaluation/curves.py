@@ -12,6 +12,7 @@ from evaluation.axes import Axis, spent
 from evaluation.compare import Difference, Estimate, estimate, paired, resamples
 from evaluation.metrics import Floats
 from evaluation.records import Cell, Comparison, Point
+from evaluation.shuffles import Effect
 
 Measure = Literal["accuracy", "macro_f1"]
 
@@ -79,7 +80,8 @@ class Height:
     """One place of a mean learning curve."""
 
     labels: float
-    value: Estimate
+    """Or whatever else the curve runs over."""
+    value: Estimate | Effect
 
 
 class Evidence:

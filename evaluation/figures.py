@@ -1,23 +1,30 @@
 """The figures of a comparison as SVG. They inherit the page's ink and take colours from its variables."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from evaluation import svg
 from evaluation.compare import Estimate
 from evaluation.curves import Evidence, Height, at
-from evaluation.findings import percent, shown
+from evaluation.findings import percent, points, shown
 from evaluation.palette import Ink, palette
 from evaluation.records import Arm, Comparison
+from evaluation.shuffles import Effect
 from evaluation.svg import Scale
 
 _FAINT = "stroke:currentColor;stroke-opacity:0.16;stroke-width:1"
 _QUIET = "fill-opacity:0.72"
 _LETTER = 6.5
-_LONGEST = 30
+LONGEST = 30
+_WIDEST = 66
+_EFFECT = "#0f766e"
+_MARGIN = 0.1
+"""How far beyond the means a picture goes for the sake of their intervals."""
 
 Line = tuple[Arm, str, tuple[Height, ...]]
 """An arm, its printed name and its curve."""
+Final = tuple[Arm, str, Estimate | Effect, list[float]]
+"""An arm, its printed name, what it reached, and the single values behind that."""
 
 
 def learning_curves_svg(comparison: Comparison, *, standalone: bool = True) -> str:
@@ -37,18 +44,39 @@ def learning_curves(comparison: Comparison, evidence: Evidence, student: str) ->
     only is drawn level from there. The LLM's own labels, which have no student, are in every student's picture.
     """
     lines = list(_lines(comparison, evidence, student))
+    banded = [arm.name for arm in comparison.arms if arm.role in ("agent", "control")]
+    return curves(
+        student, f"Learning curves with {student}", lines, palette(comparison.arms), comparison.budget, banded
+    )
+
+
+def curves(
+    title: str,
+    label: str,
+    lines: Sequence[Line],
+    inks: Mapping[str, Ink],
+    end: float,
+    banded: Collection[str] = (),
+    over: str = "human labels",
+) -> str:
+    """Curves with their names at their ends; empty where there is nothing to draw.
+
+    Args:
+        end: where the axis ends at least; a curve stays level after its last point.
+        banded: arms whose 95 % intervals are drawn.
+        over: what the horizontal axis counts.
+    """
     if not lines:
         return ""
-    width, height = 520.0, 360.0
-    inks = palette(comparison.arms)
+    width, height = 520.0, max(360.0, 90.0 + 15 * len(lines))
     ends = [f"{name} {100 * curve[-1].value.mean:.1f}" for _, name, curve in lines]
     right = width - 12 - min(_LETTER * max(map(len, ends)) + 10, 232)
-    x = Scale(min(curve[0].labels for _, _, curve in lines), max(comparison.budget, 1), 46, right)
-    y = Scale(*_range(lines), height - 46, 34)
+    x = Scale(min(curve[0].labels for _, _, curve in lines), max(end, 1), 46, right)
+    y = Scale(*_range(lines, banded), height - 46, 34)
     content = [
-        svg.text(46, 14, student, size=14, extra="font-weight:600"),
-        *_axes(x, y, "human labels", "accuracy, %"),
-        *(_band(curve, inks[arm.name], x, y) for arm, _, curve in lines if arm.role in ("agent", "control")),
+        svg.text(46, 14, title, size=14, extra="font-weight:600"),
+        *_axes(x, y, over, "accuracy, %"),
+        *(_band(curve, inks[arm.name], x, y) for arm, _, curve in lines if arm.name in banded),
         *(_stroke(name, curve, inks[arm.name], x, y) for arm, name, curve in lines),
     ]
     places = svg.spread([y(curve[-1].value.mean) for _, _, curve in lines], 15, 30, height - 48)
@@ -59,31 +87,70 @@ def learning_curves(comparison: Comparison, evidence: Evidence, student: str) ->
             svg.line(right + 3, y(curve[-1].value.mean), right + 11, place, f"stroke:{ink.colour};opacity:0.5")
         )
         content.append(svg.text(right + 14, place, words, size=11.5, extra=f"fill:{ink.colour}{weight}"))
-    return svg.picture(width, height, f"Learning curves with {student}", content)
+    return svg.picture(width, height, label, content)
 
 
 def dot_plot(comparison: Comparison, evidence: Evidence, student: str) -> str:
     """Accuracy at the budget by arm, best first: mean (dot), 95 % interval (bar) and each seed (ticks)."""
-    rows = sorted(_finals(comparison, evidence, student), key=lambda row: -row[2].mean)
+    label = f"Accuracy at the budget with {student}"
+    return dots(student, label, list(_finals(comparison, evidence, student)), palette(comparison.arms))
+
+
+def dots(title: str, label: str, finals: Sequence[Final], inks: Mapping[str, Ink]) -> str:
+    """A row for each arm, best first: mean (dot), 95 % interval (bar), single values (ticks); empty where no row is."""
+    rows = sorted(finals, key=lambda row: -row[2].mean)
     if not rows:
         return ""
-    inks = palette(comparison.arms)
     left = 12 + _LETTER * max(len(name) for _, name, _, _ in rows)
     width, height, step = 520.0, 78.0 + 27 * len(rows), 27
     known = [v for _, _, e, seeds in rows for v in (e.mean, e.low, e.high, *seeds) if not math.isnan(v)]
     x = Scale(*_rounded(min(known), max(known)), left, width - 62)
-    content = [svg.text(6, 14, student, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "accuracy, %")]
+    content = [svg.text(6, 14, title, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "accuracy, %")]
     for i, (arm, name, value, seeds) in enumerate(rows):
         ink, middle = inks[arm.name], 44 + i * step
-        marks = [svg.line(x(v), middle - 6, x(v), middle + 6, f"stroke:{ink.colour};opacity:0.55") for v in seeds]
+        marks = [
+            svg.line(x(v), middle - 6, x(v), middle + 6, f"stroke:{ink.colour};opacity:0.55")
+            for v in seeds
+            if not math.isnan(v)
+        ]
         if not math.isnan(value.low):
-            marks.append(svg.line(x(value.low), middle, x(value.high), middle, f"stroke:{ink.colour};stroke-width:2"))
+            low, high = x(max(value.low, x.low)), x(min(value.high, x.high))
+            marks.append(svg.line(low, middle, high, middle, f"stroke:{ink.colour};stroke-width:2"))
         marks.append(svg.circle(x(value.mean), middle, 5 if arm.role == "agent" else 4, f"fill:{ink.colour}"))
         weight = "font-weight:600" if arm.role == "agent" else ""
         content.append(svg.text(left - 10, middle, name, anchor="end", size=11.5, extra=weight))
         content.append(svg.titled("".join(marks), f"{name}: {percent(value)}"))
         content.append(svg.text(width - 8, middle, f"{100 * value.mean:.1f}", anchor="end", extra=weight))
-    return svg.picture(width, height, f"Accuracy at the budget with {student}", content)
+    return svg.picture(width, height, label, content)
+
+
+def forest(title: str, label: str, rows: Sequence[tuple[str, Effect, bool]]) -> str:
+    """Effects in points around 0, a row each: filled where it was named before the run, open where it is descriptive.
+
+    Effects without a value have no row; empty where none has one.
+    """
+    known = [row for row in rows if not math.isnan(row[1].mean)]
+    if not known:
+        return ""
+    width, height, step = 520.0, 84.0 + 38 * len(known), 38
+    reach = 1.05 * max(0.01, *(abs(v) for _, e, _ in known for v in (e.mean, e.low, e.high) if not math.isnan(v)))
+    x = Scale(-reach, reach, 14, width - 62)
+    content = [svg.text(6, 14, title, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "points")]
+    content.append(svg.line(x(0), 30, x(0), height - 46, "stroke:currentColor;stroke-opacity:0.7"))
+    for i, (name, value, tested) in enumerate(known):
+        middle, ink, weight = 62 + i * step, f"var(--llm,{_EFFECT})", "font-weight:600" if tested else ""
+        marks: list[str] = []
+        if not math.isnan(value.low):
+            marks.append(svg.line(x(value.low), middle, x(value.high), middle, f"stroke:{ink};stroke-width:2"))
+        fill = ink if tested else "var(--ground,#fff)"
+        marks.append(svg.circle(x(value.mean), middle, 4.5, f"fill:{fill};stroke:{ink};stroke-width:1.8"))
+        # The name stands on its own line, on ground of its own, since it may be long and cross the axis.
+        words = short(name, _WIDEST)
+        content.append(svg.rect(12, middle - 25, _LETTER * len(words) + 8, 15, "fill:var(--ground,#fff)"))
+        content.append(svg.text(14, middle - 17, words, size=11.5, extra=weight))
+        content.append(svg.titled("".join(marks), f"{name}: {points(value)}"))
+        content.append(svg.text(width - 8, middle, f"{100 * value.mean:+.1f}", anchor="end", extra=weight))
+    return svg.picture(width, height, label, content)
 
 
 def _lines(comparison: Comparison, evidence: Evidence, student: str) -> Iterator[Line]:
@@ -92,13 +159,11 @@ def _lines(comparison: Comparison, evidence: Evidence, student: str) -> Iterator
             heights = evidence.curve(arm.name, theirs) if comparison.of(arm.name, theirs) else ()
             known = tuple(height for height in heights if not math.isnan(height.value.mean))
             if known:
-                yield arm, _short(shown(comparison, arm, theirs)), known
+                yield arm, short(shown(comparison, arm, theirs)), known
                 break
 
 
-def _finals(
-    comparison: Comparison, evidence: Evidence, student: str
-) -> Iterator[tuple[Arm, str, Estimate, list[float]]]:
+def _finals(comparison: Comparison, evidence: Evidence, student: str) -> Iterator[Final]:
     """The estimate of each arm at the budget, and the value of each seed."""
     for arm in comparison.arms:
         theirs = student if comparison.of(arm.name, student) else ""
@@ -106,14 +171,17 @@ def _finals(
         if not math.isnan(value.mean):
             points = [at(cell, comparison.budget) for cell in comparison.of(arm.name, theirs)]
             seeds = [point.accuracy for point in points if point is not None]
-            yield arm, _short(shown(comparison, arm, theirs)), value, seeds
+            yield arm, short(shown(comparison, arm, theirs)), value, seeds
 
 
-def _range(lines: Sequence[Line]) -> tuple[float, float]:
+def _range(lines: Sequence[Line], banded: Collection[str]) -> tuple[float, float]:
     values = [height.value for _, _, curve in lines for height in curve]
-    banded = [h.value for arm, _, curve in lines if arm.role in ("agent", "control") for h in curve]
-    known = [v.mean for v in values] + [v for e in banded for v in (e.low, e.high) if not math.isnan(v)]
-    return _rounded(min(known), max(known))
+    wide = [h.value for arm, _, curve in lines if arm.name in banded for h in curve]
+    means = [v.mean for v in values]
+    # Of very few shuffles intervals may be wider than the whole axis, and would flatten every curve.
+    low, high = min(means) - _MARGIN, max(means) + _MARGIN
+    known = [min(max(v, low), high) for e in wide for v in (e.low, e.high) if not math.isnan(v)]
+    return _rounded(min([*means, *known]), max([*means, *known]))
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:
@@ -140,7 +208,7 @@ def _below(x: Scale, top: float, bottom: float, label: str, *, percentage: bool 
     for value in marks:
         if percentage:
             yield svg.line(x(value), top, x(value), bottom, _FAINT)
-        shown_value = f"{100 * value:.0f}" if percentage else f"{value:g}"
+        shown_value = f"{100 * value:g}" if percentage else _count(value)
         yield svg.text(x(value), bottom + 14, shown_value, anchor="middle", size=11.5, extra=_QUIET)
     yield svg.text((x.start + x.end) / 2, bottom + 31, label, anchor="middle", size=11.5, extra=_QUIET)
 
@@ -154,6 +222,10 @@ def _band(curve: Sequence[Height], ink: Ink, x: Scale, y: Scale) -> str:
     return svg.polygon([*upper, *lower], f"fill:{ink.colour};fill-opacity:0.11")
 
 
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _within(value: float, y: Scale) -> float:
     return min(max(value, y.low), y.high)
 
@@ -165,5 +237,6 @@ def _stroke(name: str, curve: Sequence[Height], ink: Ink, x: Scale, y: Scale) ->
     return svg.titled(svg.polyline(run, ink.stroke()) + "".join(dots), f"{name}: {percent(curve[-1].value)}")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1].rstrip() + "…"
+def short(name: str, longest: int = LONGEST) -> str:
+    """The name, cut where it is too long for a picture."""
+    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"

@@ -71,7 +71,7 @@ def findings(comparison: Comparison, evidence: Evidence) -> tuple[Finding, ...]:
     the test set itself, which favours that arm and not ours.
     """
     focus = agent(comparison)
-    if focus is None or not comparison.students or comparison.said:
+    if focus is None or not comparison.students:
         return ()
     student = comparison.students[0]
     others = [arm for arm in comparison.arms if arm.name != focus.name]
@@ -93,12 +93,7 @@ def findings(comparison: Comparison, evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def headline(comparison: Comparison, found: tuple[Finding, ...], evidence: Evidence) -> Headline:
-    """One line that says whether the method under test won, and the numbers under it.
-
-    Of a data set of a study it is what the study says of it.
-    """
-    if comparison.said:
-        return Headline("unknown", comparison.said[0], comparison.said[1:])
+    """One line that says whether the method under test won, and the numbers under it."""
     focus, named = agent(comparison), [each for each in found if each.named]
     if focus is None or not named:
         return Headline(

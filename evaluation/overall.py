@@ -20,10 +20,10 @@ from evaluation.records import Cell, Comparison
 from evaluation.shuffles import Effect
 from evaluation.study import Study
 from evaluation.study_arms import ZERO_SHOT
-from evaluation.table import aligned, count, mean, used
+from evaluation.table import Sheet, count, mean, used
 from evaluation.targets import reaches, savings
 from evaluation.trainings import averaged
-from evaluation.verdicts import COVERS, described, told
+from evaluation.verdicts import COVERS, told
 
 AXES: tuple[Axis, ...] = get_args(Axis)
 METRICS: tuple[Measure, ...] = get_args(Measure)
@@ -102,16 +102,6 @@ class Overall:
                 found[student.name] = ranks.ranked(self.comparisons, names, student.name)
         return found
 
-    def said(self, name: str) -> tuple[str, ...]:
-        """What the page of one set says of the contrasts: their test where the study has this set alone."""
-        if len(self.sets) == 1:
-            return told(self.results())
-        first = (
-            f"One of the {len(self.sets)} data sets of the study {self.study.name!r}: the differences that it names "
-            "are tested over all sets together, and what stands here is descriptive."
-        )
-        return first, *described([self.sets[name]], self.study.contrasts)
-
 
 def summary(overall: Overall) -> str:
     """Means, named contrasts and ranks over all sets, for a terminal."""
@@ -121,9 +111,14 @@ def summary(overall: Overall) -> str:
     lines = [*rows(overall), "", f"At {overall.study.budget} labels of people, {n}; n is the number of whole shuffles."]
     lines += [*([] if overall.study.contrasts else [covers]), "", *told(overall.results())]
     for student, found in overall.ranks().items():
-        placed = ", ".join(f"{arm} {rank:.2f}" for arm, rank in zip(found.arms, found.means, strict=True))
-        lines += ["", f"Mean ranks, {student}: {placed}. {found.said}"]
+        lines += ["", ranked(student, found)]
     return "\n".join(lines)
+
+
+def ranked(student: str, found: Ranks) -> str:
+    """Mean ranks of the arms with one student, in a line."""
+    placed = ", ".join(f"{arm} {rank:.2f}" for arm, rank in zip(found.arms, found.means, strict=True))
+    return f"Mean ranks, {student}: {placed}. {found.said}"
 
 
 def of_set(overall: Overall, name: str) -> str:
@@ -139,13 +134,22 @@ def aside(overall: Overall, name: str) -> list[str]:
 
 
 def rows(overall: Overall) -> list[str]:
-    """A line for each arm and student that ran."""
+    """A line for each arm and student that ran, and what is to be known of the arms."""
+    return [*sheet(overall).lines, *notes(overall)]
+
+
+def sheet(overall: Overall) -> Sheet:
+    """A row for each arm and student that ran."""
     full = bool(overall.full)
     there = [pair for pair in overall.pairs if overall.cells(*pair)]
     head = (*_HEAD, *(["of full"] if full else []))
-    notes = {a.name: f"{a.shown}: {a.note}." for each in overall.comparisons for a in each.arms if a.note}
-    lines = [notes[name] for name in dict.fromkeys(arm for arm, _ in there) if name in notes]
-    return [*aligned([head, *(_row(overall, arm, student, full) for arm, student in there)], left=2), *lines]
+    return Sheet(head, tuple(_row(overall, arm, student, full) for arm, student in there), left=2)
+
+
+def notes(overall: Overall) -> list[str]:
+    """What is to be known of the arms that ran, a line each."""
+    found = {a.name: f"{a.shown}: {a.note}." for each in overall.comparisons for a in each.arms if a.note}
+    return [found[name] for name in dict.fromkeys(a for a, s in overall.pairs if overall.cells(a, s)) if name in found]
 
 
 def _row(overall: Overall, arm: str, student: str, full: bool) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ _LETTER = 6.8
 _STEP, _TOP = 21, 62
 
 
-def critical_difference_svg(found: Ranks, *, standalone: bool = True) -> str:
+def critical_difference_svg(found: Ranks) -> str:
     """Best arms on the left, rank 1 at the left end; the bar above the line is as long as the critical difference."""
     k = len(found.arms)
     side = 26 + _LETTER * max(len(_named(found, i)) for i in range(k))
@@ -28,7 +28,7 @@ def critical_difference_svg(found: Ranks, *, standalone: bool = True) -> str:
     content.append(
         svg.text(width / 2, height - 10, _short(found), anchor="middle", size=11.5, extra="fill-opacity:0.72")
     )
-    return svg.picture(width, height, found.said, [svg.titled("".join(content), found.said)], standalone=standalone)
+    return svg.picture(width, height, found.said, [svg.titled("".join(content), found.said)])
 
 
 def _line(found: Ranks, x: Scale) -> Iterator[str]:

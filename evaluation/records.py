@@ -182,9 +182,6 @@ class Comparison(Frozen):
     """Wall time of the whole comparison."""
     made: str = ""
     caveats: tuple[str, ...] = ()
-    said: tuple[str, ...] = ()
-    """Of a data set of a study: what came of the contrasts that the study names. It stands where the headline would,
-    since what a study tests is in its file, and nothing else."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,4 +1,4 @@
-"""Reports: one HTML page that needs nothing else, for a comparison or for a single run."""
+"""Reports: one HTML page that needs nothing else, for a comparison, a single run, a study or an ablation."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from evaluation.document import Document
 from evaluation.records import Comparison, RunSummary
 from evaluation.run_view import run_view
 from evaluation.views import comparison_view
@@ -20,10 +21,15 @@ def page(record: Comparison | RunSummary) -> str:
     view = run_view(record) if is_run else comparison_view(record)
     pictures = {name: _trusted(view[name]) for name in _PICTURES if name in view}
     environment = _environment()
-    style = Markup(_source(environment, "style.css"))  # noqa: S704  our own file
     return environment.get_template("run.html.j2" if is_run else "report.html.j2").render(
-        {**view, **pictures, "style": style}
+        {**view, **pictures, "style": _style(environment)}
     )
+
+
+def drawn(document: Document) -> str:
+    """The page of a study or an ablation as HTML; escaped as every page is."""
+    environment = _environment()
+    return environment.get_template("document.html.j2").render({**vars(document), "style": _style(environment)})
 
 
 def write_report(record: Comparison | RunSummary, path: Path) -> Path:
@@ -43,13 +49,19 @@ def _trusted(picture: Any) -> Any:
 
 
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("evaluation", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["drawn"] = _trusted
+    return made
+
+
+def _style(environment: Environment) -> Markup:
+    return Markup(_source(environment, "style.css"))  # noqa: S704  our own file
 
 
 def _source(environment: Environment, name: str) -> str:

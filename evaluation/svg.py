@@ -1,11 +1,14 @@
 """Small parts of SVG pictures: scales, ticks, text. Colours are CSS variables, so that a page can set them."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+_VARIABLE = re.compile(r"var\(--[\w-]+,([^()]+)\)")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,13 @@ def picture(width: float, height: float, label: str, content: Iterable[str], *, 
         f'height="{height:g}" role="img" aria-label="{escape(label)}" style="{ink}font-family:{escape(FONT)}">'
         f"{ground}{''.join(content)}</svg>"
     )
+
+
+def alone(drawn: str) -> str:
+    """A picture of a page for use outside of it: white ground, black ink, colours written out."""
+    head, rest = drawn.split(">", 1)
+    head = head.replace('style="', 'style="color:#1c1f24;', 1)
+    return _VARIABLE.sub(r"\1", f'{head}><rect width="100%" height="100%" style="fill:#fff"/>{rest}')
 
 
 def _points(points: Iterable[tuple[float, float]]) -> str:

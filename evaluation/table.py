@@ -2,12 +2,27 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from evaluation.curves import Evidence, at
 from evaluation.findings import filled_share, findings, headline, percent, shown
 from evaluation.records import Arm, Cell, Comparison
 
 _HEAD = ("arm", "student", "human", "machine", "accuracy [95 %]", "macro-F1", "tokens", "LLM s", "filled")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: the same cells in a terminal and on a page."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    left: int = 1
+    """The first so many columns are words, the others numbers."""
+
+    @property
+    def lines(self) -> list[str]:
+        return aligned([self.head, *self.rows], self.left) if self.rows else []
 
 
 def table(comparison: Comparison) -> str:

@@ -9,19 +9,23 @@ from evaluation.curves import Measure
 from evaluation.forecast import Range, backtest, labels_saved
 from evaluation.reach import reach
 from evaluation.records import Comparison
-from evaluation.table import aligned
+from evaluation.table import Sheet
 from evaluation.verdicts import sides
+
+TITLE = "Labels of people to reach a target, median [95 %] over shuffles (descriptive)"
 
 
 def reaches(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[float]) -> list[str]:
     """A line for each arm and student, a column for each target; nothing where no target was named."""
-    there = [pair for pair in pairs if comparison.of(*pair)]
-    if not targets or not there:
-        return []
-    found = [(*pair, *(str(reach(comparison.of(*pair), target)) for target in targets)) for pair in there]
-    head = ("arm", "student", *(f"{target:.0%} accuracy" for target in targets))
-    title = "Labels of people to reach a target, median [95 %] over shuffles (descriptive):"
-    return ["", title, "", *aligned([head, *found], left=2)]
+    found = reached(comparison, pairs, targets)
+    return ["", f"{TITLE}:", "", *found.lines] if found.rows else []
+
+
+def reached(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[float]) -> Sheet:
+    """A row for each arm and student, a column for each target; no row where no target was named."""
+    there = [pair for pair in pairs if comparison.of(*pair) and targets]
+    rows = [(*pair, *(str(reach(comparison.of(*pair), target)) for target in targets)) for pair in there]
+    return Sheet(("arm", "student", *(f"{target:.0%} accuracy" for target in targets)), tuple(rows), left=2)
 
 
 def savings(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str]:

@@ -12,6 +12,7 @@ like a template stays text.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
@@ -26,6 +27,7 @@ from prompts.messages import Frozen, Message
 from prompts.near import suggest
 from prompts.source import Folder, packaged
 
+_INCLUDE = re.compile(r"\{%-? *include \"([a-z_-]+)\" *-?%\}")
 ReplyKind = Literal["indices", "scores", "ranking", "label", "items"]
 """Which parser of `prompts.replies` reads the answer: `parse_<kind>`."""
 
@@ -78,6 +80,11 @@ class Prompt(Frozen):
         """Return the texts of this choice: the chosen part of each slot, and the body under the empty name."""
         choice = self.choice(slots)
         return {"": self.body} | {slot: parts[choice[slot]].text for slot, parts in self.parts.items()}
+
+    def written(self, slots: Mapping[str, str]) -> str:
+        """The text of this choice as it stands in the files: parts in their places, variables by their names."""
+        texts = self.texts(slots)
+        return _INCLUDE.sub(lambda found: texts[found[1]].rstrip("\n"), self.body).strip("\n")
 
     def needs(self, slots: Mapping[str, str]) -> frozenset[str]:
         """Names of the variables that this choice of slots uses."""

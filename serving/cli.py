@@ -6,7 +6,7 @@ import sys
 import typer
 
 from agent.errors import ThresherError, Waiting
-from serving.commands import ablate, data, engine, export, keys, models, plan, roles, run, serve, service, study
+from serving.commands import ablate, data, engine, export, keys, models, plan, report, roles, run, serve, service, study
 
 INTERRUPTED = 130
 
@@ -24,6 +24,8 @@ app.command("export")(export.export)
 app.command("plan")(plan.plan)
 app.command("study")(study.study)
 app.command("ablate")(ablate.ablate)
+app.command("report")(report.report)
+app.command("replay")(report.replay)
 app.command("select")(roles.select)
 app.command("annotate")(roles.annotate)
 app.command("generate")(roles.generate)

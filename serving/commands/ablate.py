@@ -21,8 +21,8 @@ def ablate(
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Time limit, instead of the file's own.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
 ) -> None:
-    """Run a prompt ablation; started again, it does only what is missing. Effects, tables and raw runs come out."""
-    from serving.commands.study import ready
+    """Run a prompt ablation; started again, it does only what is missing. Effects, a report and raw runs come out."""
+    from serving.commands.study import ready, text_of
 
     read = checked(ready(file, "ablations"), minutes)
     if on == "ray" and jobs is not None:
@@ -47,7 +47,8 @@ def ablate(
     make = hands.maker(on, jobs or len(inspect().cores))
     with StudyScreen() as screen:
         ended = runner.carry_out(work, make, screen)
-    typer.echo(ablations.leave(read, work, ended, folder))
+    source = text_of(ready(file, "ablations"), "an ablation")
+    typer.echo(ablations.leave(read, work, ended, folder, source))
 
 
 def checked(path: Path, minutes: float | None) -> "Ablation":

@@ -21,7 +21,7 @@ def study(
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Time limit, instead of the file's own.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
 ) -> None:
-    """Run a study; started again, it does only what is missing. Tables, records, reports and raw cells come out."""
+    """Run a study; started again, it does only what is missing. Tables, a report, records and raw cells come out."""
     from evaluation.study import planned
 
     read = checked(ready(file), minutes)
@@ -47,7 +47,7 @@ def study(
     make = hands.maker(on, jobs or len(inspect().cores))
     with StudyScreen() as screen:
         ended = runner.carry_out(work, make, screen)
-    typer.echo(results.leave(work, ended, folder))
+    typer.echo(results.leave(work, ended, folder, text_of(ready(file), "a study")))
 
 
 def checked(path: Path, minutes: float | None) -> "Study":

@@ -1,4 +1,4 @@
-"""Which prompts a component may use, found in its own description."""
+"""Which prompts a component may use, found in its own description, and how they are worded."""
 
 from collections.abc import Iterator
 
@@ -15,8 +15,14 @@ def fingerprints(spec: BaseModel) -> frozenset[str]:
     Raises:
         BadInput: a prompt, slot or filling that there is not.
     """
+    return frozenset(wordings(spec))
+
+
+def wordings(spec: BaseModel) -> dict[str, str]:
+    """The text of each of these prompts by its fingerprint. Raises BadInput as `fingerprints`."""
     try:
-        return frozenset(load(prompt).fingerprint(slots) for prompt, slots in _named(spec.model_dump()))
+        used = [(load(prompt), slots) for prompt, slots in _named(spec.model_dump())]
+        return {prompt.fingerprint(slots): prompt.written(slots) for prompt, slots in used}
     except PromptError as error:
         raise BadInput(error.what, error.hint) from error
 

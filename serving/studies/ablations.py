@@ -11,34 +11,22 @@ from agent.students import InContext
 from evaluation.ablation import Ablation, Annotating, Selecting, arm_name, task_of
 from evaluation.ablation_alike import demand_alike
 from evaluation.ablation_design import Combination
-from evaluation.ablation_effects import Results, Run
-from evaluation.ablation_table import told
-from evaluation.ablation_watch import Labelled, Selected, ece, selected
+from evaluation.ablation_effects import Run
+from evaluation.ablation_watch import Labelled, Selected, selected
 from evaluation.datasets import Fetcher
 from evaluation.study import Planned, complete, planned
-from prompts.messages import Frozen
+from evaluation.study_record import AblationRecord
 from serving.connect import Setting
 from serving.roles.fingerprints import fingerprints
 from serving.runs import wiring
 from serving.runs.store import Store
-from serving.studies import runner
+from serving.studies import folders, runner
 from serving.studies.data import DataSet
 from serving.studies.hand import Bundle
 from serving.studies.jobs import Item, Weights, cell, items
 from serving.studies.readings import WATCHED
-from serving.studies.results import StudyRecord, record_of, write_rows
+from serving.studies.results import record_of
 from serving.studies.runner import Ended, Ready
-from serving.system import atomic
-
-
-class AblationRecord(Frozen):
-    """An ablation as it was run; `Results(ablation, runs)` makes every number of it anew."""
-
-    record: int = 1
-    ablation: Ablation
-    study: StudyRecord
-    runs: tuple[Run, ...]
-    """Of whole shuffles."""
 
 
 def prepare(ablation: Ablation, setting: Setting, out: Path, fetcher: Fetcher | None = None) -> Ready:
@@ -81,24 +69,25 @@ def check(ablation: Ablation, work: tuple[Item, ...]) -> None:
             raise BadInput(f"{ablation.name}, {data}: {error.what}", error.hint) from error
 
 
-def leave(ablation: Ablation, work: Ready, ended: Ended, out: Path) -> str:
-    """Writes everything and returns what to tell the user; `ablation.json` comes last."""
+def leave(ablation: Ablation, work: Ready, ended: Ended, out: Path, source: str = "") -> str:
+    """Writes everything and returns what to tell the user; `manifest.json` comes last.
+
+    Args:
+        source: the ablation file as it was given.
+    """
     done = {item.plan: ended.done[item.key].record for item in work.items if item.plan and item.key in ended.done}
     whole = {plan: done[plan] for plan in complete(work.study, done)}
-    record = record_of(work, ended, done, whole)
     watched = {item.plan: _watched(ablation, item, work) for item in work.items if item.plan in done}
     runs = {plan: Run(plan=plan, cell=each, watched=watched[plan]) for plan, each in done.items()}
-    results = Results(ablation, tuple(runs[plan] for plan in whole))
-    out.mkdir(parents=True, exist_ok=True)
-    levels = {arm_name(each): each for each in ablation.design}
-    write_rows(out, "cells", [_row(run, levels[plan.arm], plan in whole) for plan, run in runs.items()])
-    lines = [told(results), "", f"{record.done} of {record.planned} runs, {record.ended}; {record.seconds:.0f} s"]
-    text = "\n".join([*lines, f"LLM: {record.llm.name if record.llm else 'none'}; {record.machine}"])
-    atomic.write(out / "tables.txt", f"{text}\n")
-    left = AblationRecord(ablation=ablation, study=record, runs=results.runs)
-    atomic.write(out / "ablation.json", left.model_dump_json(indent=1))
-    work.store.mark(work.bundle.run, "done", record.ended)
-    return f"{text}\n\n{out}: ablation.json, tables.txt, cells.csv, cells.parquet"
+    left = AblationRecord(
+        ablation=ablation,
+        study=record_of(work, ended, done, whole),
+        runs=tuple(runs[plan] for plan in whole),
+        unfinished=tuple(run for plan, run in runs.items() if plan not in whole),
+    )
+    said = folders.keep(left, out, source)
+    work.store.mark(work.bundle.run, "done", left.study.ended)
+    return said
 
 
 def _reading(
@@ -146,37 +135,3 @@ def _batches(store: Store, run: str, prefix: str) -> list[Batch]:
 
 def _round(prefix: str, key: str) -> int:
     return int(key.removeprefix(prefix).removesuffix("/query"))
-
-
-def _row(run: Run, levels: Combination, whole: bool) -> dict[str, object]:
-    last, cost = run.cell.curve[-1], run.cell.cost
-    row: dict[str, object] = {
-        "data": run.plan.data,
-        "shuffle": run.plan.shuffle,
-        "whole": whole,
-        **{f"factor_{name}": str(level) for name, level in levels.items()},
-        "human_labels": last.human_labels,
-        "accuracy": last.accuracy,
-        "macro_f1": last.macro_f1,
-        "calls": cost.calls,
-        "tokens_in": cost.tokens_in,
-        "tokens_out": cost.tokens_out,
-        "llm_seconds": cost.seconds,
-    }
-    return row | _beside(run.watched)
-
-
-def _beside(watched: Selected | Labelled) -> dict[str, object]:
-    if isinstance(watched, Selected):
-        quartiles = {f"q{i}": share for i, share in enumerate(watched.quartiles, 1)}
-        own = {"filled": watched.filled, "bad_replies": watched.failures, **quartiles}
-        return {**own, "tokens_per_pick": watched.tokens, "seconds_per_pick": watched.seconds}
-    return {
-        "texts": watched.texts,
-        "ece": ece(watched),
-        "label_mass": watched.mass,
-        "abstained": watched.abstained,
-        "no_answer": watched.failures,
-        "tokens_per_text": watched.tokens,
-        "seconds_per_text": watched.seconds,
-    }

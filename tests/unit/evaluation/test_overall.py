@@ -139,14 +139,6 @@ def test_curves_run_over_labels_and_over_what_was_spent() -> None:
     assert last["shuffles"] == 3
 
 
-def test_a_page_of_one_set_of_several_tests_nothing() -> None:
-    overall = Overall(STUDY, SETS)
-    assert overall.said("weather")[0].startswith("One of the 2 data sets of the study 'small'")
-    assert overall.said("weather")[1].endswith("3 shuffles, by Student's t (descriptive)")
-    only = Overall(STUDY, {"weather": SETS["weather"]})
-    assert only.said("weather")[0].startswith("1 contrast was named before the run.")
-
-
 def test_the_llms_own_row_stands_with_its_note() -> None:
     arms = (*SETS["weather"].arms, Arm(name="zero-shot", title="the LLM itself", note="read from 3 texts", fixed=True))
     own = Cell(arm="zero-shot", seed=0, curve=(Point(human_labels=0, accuracy=0.9, macro_f1=0.9),))

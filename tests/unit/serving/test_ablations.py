@@ -15,9 +15,10 @@ from evaluation.ablation import parse
 from evaluation.ablation_effects import Results, effects
 from evaluation.ablation_table import told
 from evaluation.ablation_watch import Labelled, Selected
+from evaluation.study_record import AblationRecord
 from serving.commands import ablate as command
 from serving.studies import ablations
-from serving.studies.ablations import AblationRecord, check, leave
+from serving.studies.ablations import check, leave
 from serving.studies.jobs import Item
 from serving.studies.runner import carry_out, recorded
 from tests.support.toy_runs import Remembering

@@ -11,6 +11,7 @@ import pytest
 from agent.errors import BadInput, StoreError
 from evaluation.records import Comparison
 from evaluation.study import Planned
+from evaluation.study_record import StudyRecord
 from serving.commands import study as command
 from serving.runs import running
 from serving.runs.store import NoRun
@@ -20,10 +21,11 @@ from serving.studies import hands
 from serving.studies.hand import Bundle, Done, Hand
 from serving.studies.hands import Finished, Own, Processes, demand_shared
 from serving.studies.jobs import Item
-from serving.studies.results import StudyRecord, leave
+from serving.studies.reports import replay
+from serving.studies.results import leave
 from serving.studies.runner import Ready, carry_out, ready, recorded
 from tests.support.toy_runs import Remembering
-from tests.support.toy_studies import done, screen, small, toy_study
+from tests.support.toy_studies import SMALL, done, screen, small, toy_study
 
 
 def by_plan(work: Ready, ended: dict[str, Done]) -> dict[Planned, Done]:
@@ -155,6 +157,21 @@ def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
     assert len(rest.done) == 12
 
 
+def test_cells_of_a_shuffle_that_is_not_whole_are_kept_and_are_in_no_table(tmp_path: Path) -> None:
+    study = small(sets=["weather"], minutes=1.0)
+    work = toy_study(study, tmp_path)
+    moments = iter([0.0, *[1.0] * 5, *[61.0] * 9])
+    ended = carry_out(work, Own, screen(), clock=lambda: next(moments))
+    assert len(ended.done) == 5, "a shuffle of one student is two cells"
+    leave(work, ended, tmp_path / "out")
+    with (tmp_path / "out" / "cells.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert [row["whole"] for row in rows] == ["True"] * 8 + ["False"] * 2
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "1 cell of a shuffle that is not whole is in no table." in page
+    assert replay(tmp_path / "out").differences == 0
+
+
 def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path) -> None:
     arms = [{"strategy": {"kind": "random"}}, {"recipe": "machine-only"}, {"recipe": "random-and-machine"}]
     study = small(
@@ -177,18 +194,20 @@ def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path)
 
 def test_results_are_whole(tmp_path: Path) -> None:
     work = toy_study(small(trainings=2), tmp_path)
-    text = leave(work, done(work), tmp_path / "out")
+    text = leave(work, done(work), tmp_path / "out", SMALL)
     found = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert found == [
         "cells.csv",
         "cells.parquet",
         "curves.csv",
         "curves.parquet",
-        "storms.html",
+        "figures",
+        "manifest.json",
+        "report.html",
         "storms.json",
         "study.json",
+        "study.toml",
         "tables.txt",
-        "weather.html",
         "weather.json",
     ]
     assert "margin - random (svm), accuracy at the budget: " in text
@@ -214,7 +233,7 @@ def test_five_sets_leave_a_picture_of_ranks(tmp_path: Path) -> None:
     work = toy_study(small(sets=names, shuffles=1, students=["svm"], arms=arms), tmp_path)
     text = leave(work, done(work), tmp_path / "out")
     assert "Mean ranks, svm: " in text
-    assert (tmp_path / "out" / "ranks-svm.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert (tmp_path / "out" / "figures" / "ranks-svm.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
 def test_nothing_is_written_for_a_set_of_pairs(tmp_path: Path) -> None:

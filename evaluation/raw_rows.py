@@ -1,0 +1,124 @@
+"""Raw records of a study or an ablation as rows of plain values, for CSV and Parquet."""
+
+from evaluation.ablation import arm_name
+from evaluation.ablation_design import Combination, named
+from evaluation.ablation_effects import Run, effects
+from evaluation.ablation_watch import Labelled, Selected, ece
+from evaluation.overall import curve_rows
+from evaluation.records import Cell
+from evaluation.study import Planned
+from evaluation.study_record import AblationRecord, Left, StudyLeft
+
+Row = dict[str, object]
+
+
+def raw_rows(left: Left) -> dict[str, list[Row]]:
+    """By name of the table: `cells`, and the `curves` of a study or the `effects` of an ablation.
+
+    All rows of a table have the same keys.
+    """
+    if isinstance(left, StudyLeft):
+        return {"cells": study_cells(left), "curves": curve_rows(left.overall)}
+    return {"cells": ablation_cells(left), "effects": effect_rows(left)}
+
+
+def study_cells(left: StudyLeft) -> list[Row]:
+    """A row for each point of the curve, also of shuffles that are not whole, in the order of the plan."""
+    whole = [
+        (Planned(data=name, student=c.student, shuffle=c.seed, training=c.training, arm=c.arm), c)
+        for name, each in left.sets.items()
+        for c in each.cells
+        if c.student
+    ]
+    rest = [(raw.plan, raw.cell) for raw in left.record.unfinished]
+    rows = [row for plan, cell in whole for row in _points(plan, cell, True)]
+    return rows + [row for plan, cell in rest for row in _points(plan, cell, False)]
+
+
+def _points(plan: Planned, cell: Cell, whole: bool) -> list[Row]:
+    return [
+        {
+            **plan.model_dump(),
+            "whole": whole,
+            "human_labels": point.human_labels,
+            "machine_labels": point.machine_labels,
+            "generated": point.generated,
+            "accuracy": point.accuracy,
+            "macro_f1": point.macro_f1,
+            "human_seconds": point.cost.human_seconds,
+            "calls": point.cost.calls,
+            "tokens_in": point.cost.tokens_in,
+            "tokens_out": point.cost.tokens_out,
+            "llm_seconds": point.cost.seconds,
+            "filled_share": cell.filled_share,
+            "stop": cell.stop,
+            "spec": cell.spec,
+        }
+        for point in cell.curve
+    ]
+
+
+def ablation_cells(record: AblationRecord) -> list[Row]:
+    """A row for each run, whole shuffles first."""
+    levels = {arm_name(each): each for each in record.ablation.design}
+    runs = [(run, True) for run in record.runs] + [(run, False) for run in record.unfinished]
+    return [_run(run, levels[run.plan.arm], whole) for run, whole in runs]
+
+
+def _run(run: Run, levels: Combination, whole: bool) -> Row:
+    last, cost = run.cell.curve[-1], run.cell.cost
+    row: Row = {
+        "data": run.plan.data,
+        "shuffle": run.plan.shuffle,
+        "whole": whole,
+        **{f"factor_{name}": str(level) for name, level in levels.items()},
+        "human_labels": last.human_labels,
+        "accuracy": last.accuracy,
+        "macro_f1": last.macro_f1,
+        "calls": cost.calls,
+        "tokens_in": cost.tokens_in,
+        "tokens_out": cost.tokens_out,
+        "llm_seconds": cost.seconds,
+    }
+    return row | _beside(run.watched)
+
+
+def _beside(watched: Selected | Labelled) -> Row:
+    if isinstance(watched, Selected):
+        quartiles = {f"q{i}": share for i, share in enumerate(watched.quartiles, 1)}
+        own = {"filled": watched.filled, "bad_replies": watched.failures, **quartiles}
+        return {**own, "tokens_per_pick": watched.tokens, "seconds_per_pick": watched.seconds}
+    return {
+        "texts": watched.texts,
+        "ece": ece(watched),
+        "label_mass": watched.mass,
+        "abstained": watched.abstained,
+        "no_answer": watched.failures,
+        "tokens_per_text": watched.tokens,
+        "seconds_per_text": watched.seconds,
+    }
+
+
+def effect_rows(record: AblationRecord) -> list[Row]:
+    """A row for each effect that the design can show, over all sets and of each set alone."""
+    if not record.runs:
+        return []
+    found: list[Row] = []
+    for each in effects(record.results):
+        for name, value in (("", each.effect), *each.by_set):
+            found.append(
+                {
+                    "effect": named(each.contrast, record.ablation.factors),
+                    "data": name or "all",
+                    "measure": record.ablation.measure,
+                    "tested": each.tested and not name,
+                    "mean": value.mean,
+                    "low": value.low,
+                    "high": value.high,
+                    "shuffles": value.n,
+                    "p_corrected": each.p if not name else float("nan"),
+                    "jaccard": each.overlap.jaccard if each.overlap and not name else float("nan"),
+                    "jaccard_by_chance": each.overlap.chance if each.overlap and not name else float("nan"),
+                }
+            )
+    return found
