@@ -8,6 +8,7 @@ from pathlib import Path
 from prompts.messages import Frozen
 
 GIB = 1024**3
+_SPIN = "GOMP_SPINCOUNT"
 
 
 class Gpu(Frozen):
@@ -32,6 +33,15 @@ class Machine(Frozen):
     def fast_bfloat16(self) -> bool:
         """Whether the processor multiplies bfloat16 itself; without it the engine emulates it, ten times slower."""
         return bool(self.flags & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def share_cores() -> None:
+    """Threads of this process and of its children that wait give their core to others; before torch is loaded.
+
+    They spin otherwise: where two programs train, each step of one waits for threads that the other's waiting threads
+    keep from their core, and both take ten times as long. What the user set stands.
+    """
+    os.environ.setdefault(_SPIN, "0")
 
 
 def inspect(root: Path = Path("/")) -> Machine:

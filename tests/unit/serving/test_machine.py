@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from serving.system.machine import Gpu, free_disk, gpus, inspect
+from serving.system.machine import Gpu, free_disk, gpus, inspect, share_cores
 
 
 @pytest.fixture
@@ -59,3 +60,15 @@ def test_cards_are_read_from_the_driver(tmp_path: Path) -> None:
     driver.write_text("#!/bin/sh\necho 'NVIDIA-SMI has failed' >&2; exit 9\n", encoding="ascii")
     assert gpus(str(driver)) == ()
     assert gpus(str(tmp_path / "none")) == ()
+
+
+def test_waiting_threads_give_their_core_away_unless_the_user_wants_it_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GOMP_SPINCOUNT", "")  # so that it is put back in the end
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    share_cores()
+    assert os.environ["GOMP_SPINCOUNT"] == "0"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    share_cores()
+    assert os.environ["GOMP_SPINCOUNT"] == "7"
