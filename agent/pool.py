@@ -121,7 +121,7 @@ class Pool:
         out = np.full((len(rows), len(self.task.labels)), np.nan)
         if not latest:
             return out
-        found = {i: a for i, r in enumerate(rows.tolist()) if (a := latest.get(self.columns.ids[r])) is not None}
+        found = {i: a for i, r in enumerate(rows) if (a := latest.get(self.columns.ids[int(r)])) is not None}
         out[list(found)] = self.targets(list(found.values()))
         return out
 

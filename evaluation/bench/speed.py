@@ -188,7 +188,8 @@ def _theirs(course: Course, strategy: Name, shuffle: int) -> Took:
 
 def beside(course: Course, strategy: Name, turns: int) -> list[tuple[Took, Took]]:
     """Ours and theirs on as many shuffles, in turns; one more of each before, which is not counted."""
-    ours(course, strategy, 0), theirs(course, strategy, 0)
+    ours(course, strategy, 0)
+    theirs(course, strategy, 0)
     found: list[tuple[Took, Took]] = []
     for shuffle in range(turns):
         first = theirs(course, strategy, shuffle) if shuffle % 2 else None
