@@ -101,7 +101,7 @@ def dots(title: str, label: str, finals: Sequence[Final], inks: Mapping[str, Ink
     rows = sorted(finals, key=lambda row: -row[2].mean)
     if not rows:
         return ""
-    left = 12 + _LETTER * max(len(name) for _, name, _, _ in rows)
+    left = 18 + _LETTER * max(len(name) for _, name, _, _ in rows)
     width, height, step = 520.0, 78.0 + 27 * len(rows), 27
     known = [v for _, _, e, seeds in rows for v in (e.mean, e.low, e.high, *seeds) if not math.isnan(v)]
     x = Scale(*_rounded(min(known), max(known)), left, width - 62)
