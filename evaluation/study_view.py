@@ -63,7 +63,7 @@ _LINES = (
 
 
 def _finding(results: Sequence[Result]) -> tuple[Tone, str]:
-    verdicts = [each.verdict for each in results]
+    verdicts: list[Verdict] = [each.verdict for each in results]
     if not verdicts:
         return "unknown", "No contrast was named before the run: everything is descriptive."
     words: dict[Verdict, str] = {

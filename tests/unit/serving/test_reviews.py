@@ -10,7 +10,7 @@ from agent.domain import Example
 from agent.errors import BadInput, CapReached, StoreError
 from serving.database import open_database, reading
 from serving.runs.late import with_late
-from serving.runs.review_queue import hidden
+from serving.runs.review_queue import NoToken, hidden
 from serving.runs.review_tables import answers
 from serving.runs.reviews import Given, Lost, Reviews
 from serving.runs.reviews_people import QueuePeople
@@ -125,7 +125,8 @@ def test_a_skipped_text_comes_last_for_its_person_and_stays_open_for_others(engi
         reviews.answer(token, SUNNY)
     assert seen == ["x2", "x1"]
     assert not reviews.skip(token), "it is answered"
-    assert not reviews.skip("7777-nothing")
+    with pytest.raises(NoToken, match="7777-nothing"):
+        reviews.skip("7777-nothing")
     sound(engine, 3, 1)
 
 
