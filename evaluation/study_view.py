@@ -74,7 +74,7 @@ def _finding(results: Sequence[Result]) -> tuple[Tone, str]:
     }
     tone: Tone = results[0].verdict if len(set(verdicts)) == 1 else "mixed"
     if len(verdicts) == 1:
-        return tone, f"1 contrast was named before the run: {words[verdicts[0]]}."
+        return tone, f"1 contrast was named before the run: {words[results[0].verdict]}."
     said = ", ".join(f"{words[v]} in {verdicts.count(v)}" for v in words if v in verdicts)
     return tone, f"{len(verdicts)} contrasts were named before the run: {said}."
 
