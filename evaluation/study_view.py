@@ -1,6 +1,7 @@
 """A study as its page shows it: what came of it over all sets, each set, costs, and how it was done."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import starmap
 
 from evaluation import diagrams, figures, study_method
@@ -142,6 +143,7 @@ def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, 
     students = [each.name for each in study.students]
     over = {axis: [curve_figure(own, name, rows, each, axis, inks) for each in students] for axis in AXES}
     costs = [each for axis in AXES if axis != "labels" for each in over[axis]]
+    targets = reached(here, study.pairs, study.targets)
     beside = [] if alone else [Block(sheet=sheet(own), bullets=described([here], study.contrasts))]
     return Section(
         f"set-{name}",
@@ -150,7 +152,7 @@ def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, 
             Block(figures=_known(over["labels"]), caption=f"Means over whole shuffles on the test part. {_LINES}"),
             *beside,
             Block(title="Over what was spent", figures=_known(costs), caption=_LINES),
-            Block(title=TITLE, sheet=reached(here, study.pairs, study.targets)),
+            Block(title=TITLE, sheet=replace(targets, left=len(targets.head))),
             Block(title="Labels saved", bullets=tuple(s.strip() for s in savings(here, study.contrasts) if s.strip())),
         ),
     )
