@@ -88,7 +88,7 @@ def install(app: FastAPI, page: Drawn | None = None) -> None:
         assert isinstance(error, RequestValidationError)
         errors = error.errors()
         of = str(errors[0]["loc"][0])  # body, query, path or header
-        sent = error.body if of == "body" else {each["loc"][-1]: each.get("input") for each in errors}
+        sent = error.body if of == "body" else {name: each.get("input") for each in errors for name in each["loc"][1:2]}
         return _told(page, request, 422, wrong.told(errors, sent, (of,)), "see the operation in /docs")
 
     async def plain(request: Request, error: Exception) -> Response:
