@@ -15,8 +15,10 @@ from serving.system.progress import in_words
 
 # Seconds that pieces of work take on two cores. Only their proportions matter: the clock soon corrects them all.
 _FIT = {"bert": 50.0, "setfit": 40.0, "svm": 0.5, "linear": 1.0, "in-context": 60.0}
-_READ = 0.25
+_READ = 0.15
 _LIST = 4.0
+_WRITTEN = 2.0
+"""A text that the LLM writes, with the reads that confirm and label it."""
 
 _SHOWN, _WIDE = 8, 100
 TELL = 2.0
@@ -36,7 +38,7 @@ def forecast(job: Job) -> dict[str, float]:
             seconds += job.reads * _READ
             read.add((cell.seed, "reads"))
         if recipe.asks_llm and (cell.seed, cell.arm) not in read:
-            seconds += 4 * _LIST
+            seconds += 4 * _LIST + _WRITTEN * sum(step.size for step in recipe.steps if step.query.kind == "generate")
             read.add((cell.seed, cell.arm))
         out[cell.key()] = seconds
     return out

@@ -35,6 +35,11 @@ def test_llm_calls_are_forecast_for_the_cell_that_makes_them_first() -> None:
     assert all(seconds > 0 for seconds in found.values())
 
 
+def test_texts_that_the_llm_writes_take_time() -> None:
+    found = forecast(toy_job("agent", "random-and-machine", learners=(SVM,), reads=100))
+    assert found["agent/0/0"] > found["random-and-machine/0/0"] + 100
+
+
 def test_before_anything_is_known_the_assumption_stands() -> None:
     shown, _, _ = screen("agent")
     minutes = sum(forecast(toy_job("agent", reads=400)).values()) / 60
