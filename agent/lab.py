@@ -165,7 +165,8 @@ class Lab:
             standing[a.example] = a.id
         people = sum((a.cost for a in labels if a.cost.human_labels), Cost())
         if people.human_labels > bench.left:
-            raise BadInput(f"round {index} asked people for {people.human_labels} labels, {bench.left} were left")
+            what = f"round {index} asked people for {people.human_labels} labels, {bench.left} were left"
+            raise BadInput(what, "give the recipe's steps sizes that the budget covers")
         cost, asked = self._spent()
         return Labels(annotations=tuple(labels), cost=people + cost, asked=asked, capped=capped)
 

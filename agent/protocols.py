@@ -264,10 +264,6 @@ class Gap:
     """0 to 1, larger is weaker."""
 
 
-class Generates(Protocol):
-    def generate(self, gaps: Sequence[Gap], n: int, ask: Query) -> tuple[Candidate, ...]: ...
-
-
 class Filter(Protocol):
     """Says of each candidate, in order, whether it may pass."""
 

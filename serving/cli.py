@@ -43,12 +43,15 @@ def main() -> None:
     share_cores()
     logging.getLogger().addHandler(logging.NullHandler())  # errors are one line; the service sets up its own log
     try:
-        code = app(standalone_mode=False)  # so that a wrong option, too, is told in one line
+        code = app(prog_name="thresher", standalone_mode=False)  # so that a wrong option, too, is told in one line
     except Waiting as waiting:
         _say(str(waiting))
         code = 3
     except ThresherError as error:
         _say(f"error: {error}")
+        code = 2
+    except OSError as error:  # no space, no permission: of the machine, and the user's to mend
+        _say(f"error: {error.filename or 'a file'}: {error.strerror or error}; make room, or name another folder")
         code = 2
     except typer.TyperException as error:
         code = error.exit_code

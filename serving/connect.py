@@ -22,7 +22,10 @@ from serving.system.progress import Beat, Watch, unheard, unwatched
 
 
 class Served(Frozen):
-    """An LLM that answers, as it is stored with a run. Of a server that is not ours nobody knows variant and hash."""
+    """An LLM that answers; a run stores its name and weights.
+
+    Of a server that is not ours nobody knows variant and hash.
+    """
 
     urls: tuple[str, ...]
     model: str

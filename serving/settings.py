@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     """Folder of local copies of data sets: `<folder>/<card>/train.jsonl` and `test.jsonl`; empty: none."""
     model: str = "qwen2.5-0.5b-instruct"
     """The LLM: a name of the catalogue or a folder."""
+    encoder: str = "all-minilm-l6-v2"
+    """Embeds texts for strategies and filters, and is what a BERT student starts from: a name of the catalogue or a
+    folder with a Hugging Face encoder."""
     port: int = Field(default=8011, ge=1024, le=65535)
     """The engine's port on the loopback interface."""
     engine_url: str = ""

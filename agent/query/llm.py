@@ -115,7 +115,8 @@ class LlmChoose(Frozen):
         replies = chat.complete([self._request(drawn, ask, weak) for drawn in lists])
         failures = [reply for reply in replies if isinstance(reply, ChatFailure)]
         if len(failures) == len(replies) and not again:
-            raise EngineError(f"the LLM answered none of {len(replies)} lists: {failures[0].message}", "is it up?")
+            what = f"the LLM answered none of {len(replies)} lists: {failures[0].message}"
+            raise EngineError(what, "see that it is up: thresher engine status")
         for drawn, reply in zip(lists, replies, strict=True):
             if isinstance(reply, ChatFailure):
                 drawn.failed = True

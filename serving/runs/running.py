@@ -1,5 +1,6 @@
 """The main job from beginning to end: check what was asked, do it, leave the results. `thresher run` and `resume`."""
 
+import os
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from serving.runs.job import Job
 from serving.runs.journal import LostLease
 from serving.runs.people import FilePeople
 from serving.runs.picks import Picks
-from serving.runs.results import leave
+from serving.runs.results import FILES, leave
 from serving.runs.reviews import Reviews
 from serving.runs.reviews_people import QueueExperts, QueuePeople
 from serving.runs.screen import Screen
@@ -53,8 +54,8 @@ class Begun:
 def begin(wish: Wish, setting: Setting, out: Path | None) -> Begun:
     """Checks, connects, and records the run before it does anything; the run that is there where it is known."""
     check(wish)
-    if out is not None and out.exists() and not out.is_dir():
-        raise BadInput(f"--out {out} is a file", "name a folder")
+    if out is not None:
+        _demand_room(out)
     encoder, _ = wiring.encoder(setting)
     store = wiring.open_store(setting.settings)
     served = wiring.connect(setting) if asks_llm(wish) else None
@@ -63,9 +64,27 @@ def begin(wish: Wish, setting: Setting, out: Path | None) -> Begun:
             demand_words(wish, chat)
     job = plan(wish, served, encoder)
     folder = (out or Path("runs") / job.id).resolve()
+    if not pool_of(job.id, setting.settings).exists():
+        _demand_no_loss(folder)
     keep_inputs(job, wish, setting.settings)
     stored = store.begin(job.id, job.model_dump_json(), str(folder))
     return Begun(job, store, Path(stored.folder), served)
+
+
+def _demand_room(out: Path) -> None:
+    """Before anything is paid for: a folder that can be written."""
+    if out.exists() and not out.is_dir():
+        raise BadInput(f"--out {out} is a file", "name a folder")
+    there = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "no permission in" if there.is_dir() else "there is a file"
+        raise BadInput(f"--out {out} cannot be made: {why} {there}", "name another folder")
+
+
+def _demand_no_loss(folder: Path) -> None:
+    """A new run replaces the results of another run, never files of somebody else's that bear their names."""
+    if not (folder / "run.json").exists() and (held := [name for name in FILES if (folder / name).exists()]):
+        raise BadInput(f"{folder} holds {held[0]}, which is of no run and would be lost", "name another folder: --out")
 
 
 def demand_words(wish: Wish, chat: ChatModel) -> None:
@@ -205,9 +224,19 @@ def execute(work: Work, *, patient: bool = False) -> str:
         machine=machine_line(),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    text = leave(work.worker, record, work.folder)
+    text = _left(work, record)
     work.store.mark(job.id, "done", _ended(cells), work.fence)
     return text
+
+
+def _left(work: Work, record: outputs.Record) -> str:
+    """Raises StoreError where the results cannot be written; all that they are made from is kept."""
+    try:
+        return leave(work.worker, record, work.folder)
+    except OSError as error:
+        what = f"the results cannot be written: {error.filename or work.folder}: {error.strerror or error}"
+        work.store.mark(record.id, "failed", what, work.fence)
+        raise StoreError(what, f"make room, then: thresher resume {record.id}") from error
 
 
 def _ended(cells: tuple[CellRecord, ...]) -> str:

@@ -19,9 +19,6 @@ from serving.runs.spending import Spending
 from serving.runs.store import Store
 from serving.settings import Settings
 
-ENCODER = "all-minilm-l6-v2"
-"""Embeds texts for strategies and filters, and is the checkpoint that a BERT student starts from."""
-
 
 def connect(setting: Setting) -> Served:
     """The LLM that the settings name, able to give label probabilities. Raises EngineError where it is not."""
@@ -73,7 +70,7 @@ def encoder(setting: Setting) -> tuple[Loaded, Embedder]:
     absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if absent:
         raise ModelError(f"{' and '.join(absent)} cannot be imported here", "pip install 'thresher[student]'")
-    loaded = setting.models().resolve(ENCODER)
+    loaded = setting.models().resolve(setting.settings.encoder)
     return loaded, CachedEmbedder(SentenceEncoder(loaded.path), setting.settings.cache / "embeddings")
 
 

@@ -6,7 +6,7 @@ from agent.errors import StoreError
 from serving.connect import Setting
 from serving.models.resolve import Loaded
 from serving.problem import Refused
-from serving.runs import running, wiring, wishes
+from serving.runs import running, wishes
 from serving.runs.store import OPEN, Store, StoredRun
 from serving.runs.wishes import Wish
 from serving.service.desk import Desk
@@ -53,4 +53,4 @@ def _known(store: Store, id_: str) -> StoredRun | None:
 
 
 def _encoder(settings: Settings) -> Loaded:
-    return Setting(settings, lambda _line: None).models().resolve(wiring.ENCODER)
+    return Setting(settings, lambda _line: None).models().resolve(settings.encoder)

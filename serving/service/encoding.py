@@ -11,7 +11,6 @@ from agent.errors import BadInput, ModelError, ThresherError
 from agent.protocols import Columns, Embedder, Floats
 from serving.connect import Setting
 from serving.problem import Refused
-from serving.runs.wiring import ENCODER
 from serving.settings import Settings
 
 PATIENCE = 20.0
@@ -60,7 +59,7 @@ class Encoding:
         from agent.embed import SentenceEncoder
 
         try:
-            loaded = Setting(self._settings, lambda _line: None).models().resolve(ENCODER)
+            loaded = Setting(self._settings, lambda _line: None).models().resolve(self._settings.encoder)
             self._encoder = SentenceEncoder(loaded.path, threads=1)
         except ThresherError as error:
             self._failure = error

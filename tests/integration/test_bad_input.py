@@ -68,6 +68,31 @@ def test_one_line_and_nothing_written(case: str, tmp_path: Path) -> None:
     assert not Path(os.environ["THRESHER_HOME"]).exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "told"), [("task.toml", "is a file; name a folder"), ("task.toml/out", "cannot be made: there is a file")]
+)
+def test_a_folder_that_cannot_be_is_told_before_anything_is_paid(out: str, told: str, tmp_path: Path) -> None:
+    task, pool, _ = user_files(tmp_path)
+    before = tree(tmp_path)
+    found = thresher("run", task, pool, "--out", tmp_path / out, cwd=tmp_path)
+    assert found.returncode == 2
+    assert told in found.stderr
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.student
+def test_files_of_the_user_that_bear_the_names_of_results_are_left_alone(tmp_path: Path) -> None:
+    task, pool, _ = user_files(tmp_path)
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student/thesis.tex").write_text("years of work")
+    before = tree(tmp_path)
+    arguments = ("--recipe", "random", "--simulate", "--student", "svm", "--budget", "8", "--out", tmp_path)
+    found = thresher("run", task, pool, *arguments, cwd=tmp_path)
+    assert found.returncode == 2
+    assert "holds student, which is of no run and would be lost; name another folder: --out" in found.stderr
+    assert tree(tmp_path) == before
+
+
 def test_an_unknown_run(tmp_path: Path) -> None:
     found = thresher("resume", "nothing", cwd=tmp_path)
     assert (found.returncode, found.stderr) == (2, "error: there is no run 'nothing'; there are none yet\n")

@@ -17,7 +17,6 @@ import pytest
 from agent.errors import ThresherError
 from serving import settings
 from serving.connect import Setting
-from serving.runs.wiring import ENCODER
 from tests.support.cli import user_files, weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.server import Server
@@ -44,7 +43,7 @@ EXAMPLES = examples()
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service that has found its LLM."""
     try:
-        Setting(settings.load(), lambda _line: None).models().resolve(ENCODER)
+        Setting(settings.load(), lambda _line: None).models().resolve(settings.load().encoder)
     except ThresherError as error:
         pytest.fail(f"the encoder is needed: {error}")
     home = tmp_path_factory.mktemp("service")

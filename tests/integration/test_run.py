@@ -18,7 +18,6 @@ from serving import settings
 from serving.connect import Setting
 from serving.runs.outputs import Record
 from serving.runs.results import FILES
-from serving.runs.wiring import ENCODER
 from tests.support.cli import asked, begun, environment, thresher, user_files, weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.questions import TASK, texts
@@ -35,7 +34,7 @@ def _encoder() -> None:
     """Fetched where it is missing, before any test is on the clock."""
     said: list[str] = []
     try:
-        Setting(settings.load(), said.append).models().resolve(ENCODER)
+        Setting(settings.load(), said.append).models().resolve(settings.load().encoder)
     except ThresherError as error:
         pytest.fail(f"the encoder is needed: {error}")
 

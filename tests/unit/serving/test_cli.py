@@ -30,6 +30,11 @@ def ends(
         (BadInput("a.csv holds no texts", "give one"), 2, "error: a.csv holds no texts; give one\n"),
         (EngineError("two\nlines  of it"), 2, "error: two lines of it\n"),
         (Waiting(("a", "b"), "fill it"), 3, "2 examples wait for a person; fill it\n"),
+        (
+            OSError(28, "No space left on device", "/data/x"),
+            2,
+            "error: /data/x: No space left on device; make room, or name another folder\n",
+        ),
         (KeyboardInterrupt(), 130, "interrupted; what was recorded is kept: thresher runs\n"),
     ],
 )
