@@ -9,13 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from agent.errors import BadInput, StoreError
+from agent.loop import Outcome
 from evaluation.records import Comparison
 from evaluation.study import Planned
 from evaluation.study_record import StudyRecord
 from serving.commands import study as command
 from serving.runs import running
+from serving.runs.job import Cell
 from serving.runs.store import NoRun
-from serving.runs.worker import Worker
+from serving.runs.worker import Look, Worker
 from serving.settings import Settings
 from serving.studies import hands
 from serving.studies.hand import Bundle, Done, Hand
@@ -40,8 +42,8 @@ def test_every_arm_of_a_shuffle_sees_the_same_order_and_seed_batch(
     work = toy_study(study, tmp_path)
     plain = Worker.outcome
 
-    def looked(self: Worker, cell: object, observe: object = None) -> object:
-        outcome = plain(self, cell, observe)  # pyright: ignore
+    def looked(self: Worker, cell: Cell, observe: Look | None = None, scouted: Look | None = None) -> Outcome:
+        outcome = plain(self, cell, observe, scouted)
         (plan,) = [item.plan for item in work.items if item.job == self.job]
         assert plan is not None
         seen[plan] = list(outcome.pool.columns.ids), [p.example.id for p in outcome.batches[0].picks]
