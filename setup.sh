@@ -20,12 +20,25 @@ command -v "$python" >/dev/null || stop "there is no $python; install Python 3.1
 free=$(df -Pk . | awk 'NR==2 {print int($4 / 1048576)}')
 ((free >= free_needed_gib)) || stop "$free GiB are free here, $free_needed_gib are needed; make room"
 
+fetch() { # fetch PIP-ARGUMENTS...: pip into the log; says now and then that it is still at it
+  "$venv/bin/pip" install --disable-pip-version-check --progress-bar off --retries 2 --timeout 20 "$@" >"$log" 2>&1 &
+  local pip=$! beats=0
+  trap 'kill "$pip" 2>/dev/null; exit 130' INT TERM # what runs in the background hears no ^C
+  while kill -0 "$pip" 2>/dev/null; do
+    sleep 1
+    beats=$((beats + 1))
+    ((beats % 15)) || say "  still at it: $(tail -n 1 "$log" | cut -c 1-100)"
+  done
+  trap - INT TERM
+  wait "$pip"
+}
+
 install() { # install WHAT PIP-ARGUMENTS...
   say "$1"
   shift
-  if ! "$venv/bin/pip" install --quiet --disable-pip-version-check "$@" >"$log" 2>&1; then
+  if ! fetch "$@"; then
     tail -n 5 "$log" >&2
-    grep -qiE 'connection|resolve|timed out|no matching distribution' "$log" \
+    tail -n 20 "$log" | grep -qiE 'connection|resolve|timed out|no matching distribution' \
       && stop "the package index did not give what is needed; check the network and pip's configuration (log: $log)"
     stop "pip could not install it (log: $log)"
   fi
@@ -42,9 +55,8 @@ if ! "$venv/bin/python" -c 'import torch' 2>/dev/null; then
   if command -v nvidia-smi >/dev/null && nvidia-smi -L 2>/dev/null | grep -q GPU; then
     install "a GPU is there: installing the build of torch that uses it (several GB)" 'torch>=2.4'
   else
-    "$venv/bin/pip" install --quiet --disable-pip-version-check 'torch==2.13.0+cpu' >"$log" 2>&1 \
-      || "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 1 --timeout 20 \
-        --extra-index-url "${THRESHER_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" 'torch==2.13.0+cpu' >"$log" 2>&1 \
+    fetch 'torch==2.13.0+cpu' \
+      || fetch --extra-index-url "${THRESHER_TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" 'torch==2.13.0+cpu' \
       || install "pip got no CPU build of torch; trying the index's own (several GB)" 'torch>=2.4'
   fi
 fi
