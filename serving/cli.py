@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` answers at once."""
 
+import errno
 import logging
 import sys
 
@@ -10,6 +11,8 @@ from serving.commands import ablate, data, engine, export, keys, models, plan, r
 from serving.system.machine import share_cores
 
 INTERRUPTED = 130
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+"""No room or no permission: the user's to mend. Any other is a mistake of ours, and is not dressed up."""
 
 app = typer.Typer(
     help="LLM-agent active learning: unlabelled text in, labels, a trained student and honest proof out.",
@@ -50,8 +53,8 @@ def main() -> None:
     except ThresherError as error:
         _say(f"error: {error}")
         code = 2
-    except OSError as error:  # no space, no permission: of the machine, and the user's to mend
-        _say(f"error: {error.filename or 'a file'}: {error.strerror or error}; make room, or name another folder")
+    except OSError as error:
+        _say(_lacking(error))
         code = 2
     except typer.TyperException as error:
         code = error.exit_code
@@ -62,6 +65,13 @@ def main() -> None:
     if code == INTERRUPTED:  # inside a command, typer makes this code of an interrupt
         _say("interrupted; what was recorded is kept: thresher runs")
     sys.exit(code)
+
+
+def _lacking(error: OSError) -> str:
+    """What the machine lacks. Raises the error itself where it is another."""
+    if error.errno not in _OF_THE_MACHINE:
+        raise error
+    return f"error: {error.filename or 'a file'}: {error.strerror}; make room, or name another folder"
 
 
 def _command(error: typer.TyperException) -> str:

@@ -39,7 +39,7 @@ def share_cores() -> None:
     """Threads of this process and of its children that wait give their core to others; before torch is loaded.
 
     They spin otherwise: where two programs train, each step of one waits for threads that the other's waiting threads
-    keep from their core, and both take ten times as long. What the user set stands.
+    keep from their core, and both take several times as long. What the user set stands.
     """
     os.environ.setdefault(_SPIN, "0")
 

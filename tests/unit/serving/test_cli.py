@@ -44,6 +44,18 @@ def test_errors_are_one_line_and_an_exit_code(
     assert ends(error, monkeypatch, capsys) == (code, line)
 
 
+def test_another_error_of_the_system_is_not_dressed_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise FileNotFoundError(2, "No such file")
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(FileNotFoundError):
+        cli.main()
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
