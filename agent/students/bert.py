@@ -46,8 +46,9 @@ class Bert(Frozen):
     """
 
     kind: Literal["bert"] = "bert"
-    start: Start = "mean"
-    """What the classifier reads at the start of training; see `agent.students.bert_start`."""
+    start: Start | None = None
+    """What the classifier reads at the start of training; None: `mean` where the checkpoint is a BERT, `checkpoint`
+    where it is of another architecture. See `agent.students.bert_start`."""
     learning_rate: float = Field(default=5e-5, gt=0)
     head_rate: float = Field(default=1e-3, gt=0)
     """Learning rate of the classification layer, which alone starts from nothing."""

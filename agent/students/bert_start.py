@@ -28,13 +28,19 @@ POOLER_GAIN = 0.5
 """Keeps unit-variance inputs in the straight part of the pooler's tanh."""
 
 
-def prepare(network: Any, start: Start) -> Any:
-    """The network, changed in place. Raises ModelError where `start` needs a BERT and this is another architecture."""
+def prepare(network: Any, start: Start | None) -> Any:
+    """The network, changed in place. Without a `start` a BERT starts from `mean`, any other architecture as it is.
+
+    Raises:
+        ModelError: `start` needs a BERT and this is another architecture.
+    """
     import torch
 
+    kind = str(network.config.model_type)
+    is_bert = kind == "bert" and getattr(network, "bert", None) is not None
+    start = start or ("mean" if is_bert else "checkpoint")
     if start != "checkpoint":
-        kind = str(network.config.model_type)
-        if kind != "bert" or getattr(network, "bert", None) is None:
+        if not is_bert:
             raise ModelError(
                 f"the start {start!r} needs a BERT, the checkpoint is a {kind!r}", "use start='checkpoint'"
             )

@@ -2,6 +2,7 @@
 
 On two cores two trainings of one thread each finish sooner than one after the other with two threads, and classic arms
 need not wait for the LLM. Both processes write to one journal; a step that both do stands as the first one wrote it.
+The second process goes through its cells from the first to the last; whoever is done earlier comes from the other end.
 """
 
 import logging
@@ -54,15 +55,30 @@ class Beside:
         self._process.wait()
         self._log.close()
 
-    def join(self, told: Callable[[int, int, str], None]) -> None:
-        """Waits until it has done its cells, or has ended early: what it left undone is then done here."""
-        while self._process.poll() is None:
-            told(self._done(), len(self.cells), "cells of the second process")
-            time.sleep(1.0)
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
 
-    def _done(self) -> int:
+    def left(self) -> tuple[Cell, ...]:
+        """Its cells that are not recorded yet, the one that it is at first."""
         recorded = self._store.journal(self._job.id).keys()
-        return sum(f"{cell.key()}/cell" in recorded for cell in self.cells)
+        return tuple(cell for cell in self.cells if f"{cell.key()}/cell" not in recorded)
+
+    def finish(self, do: Callable[[Cell], object], told: Callable[[tuple[Cell, ...]], None]) -> None:
+        """Does its cells from the end until it is at the last one, and waits for that.
+
+        Where it has ended early, what it left undone is left undone here too.
+
+        Args:
+            do: does one cell in this process.
+            told: takes the cells that are left, now and then.
+        """
+        while self.running and (left := self.left()):
+            told(left)
+            if len(left) > 1:
+                do(left[-1])
+            else:
+                time.sleep(1.0)
 
 
 def main(name: str, fence: int | None) -> None:

@@ -252,7 +252,7 @@ def _cells(work: Work) -> tuple[CellRecord, ...]:
             work.screen.elsewhere(second.cells)
             worker.run([cell for cell in job.cells() if cell not in second.cells])
             worker.zero_shot()
-            second.join(work.screen.doing)
+            second.finish(lambda cell: worker.run([cell]), work.screen.elsewhere)
     return worker.run()
 
 

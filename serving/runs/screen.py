@@ -49,6 +49,8 @@ class Screen:
 
     def __init__(self, job: Job, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._left = forecast(job)
+        self._elsewhere: dict[str, float] = {}
+        """What is left for another process; this one helps when it has done its own."""
         self._total = sum(self._left.values()) or 1.0
         self._clock, self._begun = clock, clock()
         self._since_cell = self._begun
@@ -80,10 +82,11 @@ class Screen:
         self._bar.stop()
 
     def elsewhere(self, cells: Sequence[Cell]) -> None:
-        """These cells are done by another process: they cost no time here."""
-        for cell in cells:
-            self._left[cell.key()] = 0.0
-        self._total = sum(self._left.values()) or 1.0
+        """These cells are left for another process: their time is shared with it when this one's own are done."""
+        known = {**self._left, **self._elsewhere}
+        self._elsewhere = {cell.key(): known[cell.key()] for cell in cells}
+        self._left |= dict.fromkeys(self._elsewhere, 0.0)
+        self._total = sum(self._left.values()) or self._total
         self._bar.update(self._task, total=self._total)
 
     def doing(self, done: int, total: int, what: str) -> None:
@@ -140,11 +143,12 @@ class Screen:
 
         Of the cell under way the time that it has had is taken off, but never all that it was given.
         """
-        rest = sum(self._left.values())
+        rest, others = sum(self._left.values()), self._elsewhere.values()
         assumed = self._total - rest - self._recalled
         scale = (self._since_cell - self._begun) / assumed if assumed > 0.02 * self._total else 1.0
-        own = next((seconds for seconds in self._left.values() if seconds), 0.0) * scale
-        return rest * scale - min(self._clock() - self._since_cell, 0.9 * own)
+        own = next((seconds for seconds in (*self._left.values(), *others) if seconds), 0.0) * scale
+        together = max(rest, (rest + sum(others)) / 2, *others)  # a cell is never shared
+        return together * scale - min(self._clock() - self._since_cell, 0.9 * own)
 
 
 class LogScreen(Screen):

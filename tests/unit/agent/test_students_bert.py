@@ -15,7 +15,7 @@ from agent.students.bert import schedule
 from agent.students.bert_start import MEAN_GAIN, prepare
 from agent.students.encode import by_length, padded, shuffled, tokenize
 from tests.support.questions import TASK, texts
-from tests.support.tiny_bert import tiny_bert
+from tests.support.tiny_bert import tiny_bert, tiny_relative
 
 
 def test_few_labels_get_many_steps_and_many_get_no_more_than_allowed() -> None:
@@ -95,6 +95,19 @@ def test_another_architecture_is_refused_by_name() -> None:
     other = SimpleNamespace(config=SimpleNamespace(model_type="distilbert"))
     with pytest.raises(ModelError, match="'distilbert'"):
         prepare(other, "mean")
+
+
+@pytest.mark.student
+@pytest.mark.parametrize("kind", ["distilbert", "electra", "roberta"])
+def test_an_encoder_of_another_architecture_starts_from_its_checkpoint(kind: str, tmp_path: Path) -> None:
+    bench, (columns, classes) = Bench(TASK, checkpoint=tiny_relative(kind, tmp_path / kind)), texts(32)
+    rows = Weighted(columns, np.eye(2)[classes], np.ones(32))
+    learner = Bert(learning_rate=3e-3, head_rate=3e-3, min_steps=150, max_steps=150, batch=8, threads=1)
+    student = learner.fit(rows, TASK, bench, np.random.default_rng(0))
+    assert (student.predict(columns).argmax(axis=1) == classes).mean() > 0.8, "it learns"
+    student.save(tmp_path / "saved")
+    again = learner.load(tmp_path / "saved", TASK)
+    np.testing.assert_allclose(again.predict(columns), student.predict(columns), atol=1e-6)
 
 
 @pytest.mark.student

@@ -94,20 +94,27 @@ def test_text_is_shown_as_it_is() -> None:
     assert out.getvalue() == "[bold]no markup[/bold] [/]\n"
 
 
-def test_cells_of_another_process_cost_no_time_here() -> None:
-    job = toy_job("agent", "random")
-    clock = [0.0]
-    screen = Screen(job, Console(file=StringIO()), lambda: clock[0])
-    agent, random = job.cells()
-    screen.elsewhere([random])
-    clock[0] = 60.0
-    screen.finished(agent, 60.0, "agent")
-    assert screen.left() == "less than a minute left"
+def test_the_time_of_another_process_s_cells_is_shared_with_it() -> None:
+    job = toy_job("agent", "random", "uncertainty", learners=(BERT,))
+    clock, out = [0.0], StringIO()
+    screen = Screen(job, Console(file=out), lambda: clock[0])
+    assumed = forecast(job)
+    agent, random, uncertainty = job.cells()
+    own, first, second = (assumed[cell.key()] for cell in job.cells())
+    screen.elsewhere([random, uncertainty])
+    assert screen.seconds_left() == pytest.approx(max(own, (own + first + second) / 2, first, second))
+    clock[0] = own
+    screen.finished(agent, own, "agent")
+    assert screen.seconds_left() == pytest.approx(max((first + second) / 2, first, second))
+    screen.elsewhere([uncertainty])
+    assert screen.seconds_left() == pytest.approx(second), "one cell is never shared"
     screen.finished(agent, 0.0, "agent, read back")
     screen.finished(random, 0.0, "random")
-    out = screen.console.file
-    assert isinstance(out, StringIO)
-    assert [line.split("]")[0] for line in out.getvalue().splitlines()] == ["[1/2", "[2/2"], "each cell is told once"
+    screen.finished(uncertainty, 0.0, "uncertainty")
+    screen.elsewhere([])
+    assert screen.left() == "less than a minute left"
+    said = [line.split("]")[0] for line in out.getvalue().splitlines()]
+    assert said == ["[1/3", "[2/3", "[3/3"], "each cell is told once"
 
 
 def test_events_say_how_far_it_is_now_and_then_and_every_finished_cell() -> None:
