@@ -1,8 +1,9 @@
 """A second process for the cells of a comparison that need no LLM, while the first one asks the LLM and trains.
 
 On two cores two trainings of one thread each finish sooner than one after the other with two threads, and classic arms
-need not wait for the LLM. Both processes write to one journal; a step that both do stands as the first one wrote it.
-The second process goes through its cells from the first to the last; whoever is done earlier comes from the other end.
+need not wait for the LLM, which goes first where it is on these cores too. Both processes write to one journal; a step
+that both do stands as the first one wrote it. The second process goes through its cells from the first to the last;
+the first one, when it has done its own, comes from the other end.
 """
 
 import logging
@@ -88,8 +89,10 @@ def main(name: str, fence: int | None) -> None:
     from serving.runs import running
     from serving.runs.screen import LogScreen
     from serving.service import logs
+    from serving.system.machine import give_way
 
     parent = os.getppid()
+    give_way()
 
     class Watched(LogScreen):
         def doing(self, done: int, total: int, what: str) -> None:

@@ -13,6 +13,7 @@ from agent.errors import BadInput, StoreError, ThresherError
 from serving.settings import Settings
 from serving.studies.hand import Bundle, Done, Hand
 from serving.studies.jobs import Item
+from serving.system.machine import give_way
 
 Finished = list[tuple[Item, Done]]
 
@@ -108,6 +109,7 @@ class Processes:
 def serve(connection: Connection, bundle: Bundle) -> None:
     """What such a process does, until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this process
+    give_way()
     hand = Hand(bundle)
     while True:
         try:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from prompts.messages import Frozen
@@ -35,6 +36,10 @@ class Machine(Frozen):
         return bool(self.flags & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
+YIELDING = 10
+"""Niceness of what may wait."""
+
+
 def share_cores() -> None:
     """Threads of this process and of its children that wait give their core to others; before torch is loaded.
 
@@ -42,6 +47,22 @@ def share_cores() -> None:
     keep from their core, and both take several times as long. What the user set stands.
     """
     os.environ.setdefault(_SPIN, "0")
+
+
+def give_way() -> None:
+    """Lets what else runs on these cores go first: this process gets a lower priority, in a session of its own.
+
+    The threads of an LLM server wait for each other at every step. A training of the same priority on one of their
+    cores makes all of them wait, and the server takes about twice as long; of lower priority it takes what is left, and
+    gets back later what it had to wait for. Where Linux groups processes by session, only the session's value counts.
+    """
+    with suppress(OSError):  # it leads its session, or a group, already
+        os.setsid()
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, max(YIELDING, os.getpriority(os.PRIO_PROCESS, 0)))
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # no such grouping
+            Path("/proc/self/autogroup").write_text(str(YIELDING), encoding="ascii")
 
 
 def inspect(root: Path = Path("/")) -> Machine:

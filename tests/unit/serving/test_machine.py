@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,23 @@ def test_waiting_threads_give_their_core_away_unless_the_user_wants_it_otherwise
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     share_cores()
     assert os.environ["GOMP_SPINCOUNT"] == "7"
+
+
+def test_what_gives_way_has_a_lower_priority_in_a_session_of_its_own() -> None:
+    program = """
+import os
+from pathlib import Path
+from serving.system.machine import give_way
+give_way()
+give_way()
+group = Path("/proc/self/autogroup")
+print(os.getsid(0) == os.getpid(), os.getpriority(os.PRIO_PROCESS, 0))
+print(group.read_text() if group.exists() else "nice 10")
+"""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    leads, niceness, group = done.stdout.split(maxsplit=2)
+    assert leads == "True"
+    assert int(niceness) == max(10, before)
+    assert group.split()[-1] == "10"
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before, "the parent stays as it is"
