@@ -28,8 +28,9 @@ from typing import Any
 from evaluation.bench.proxy import ASKED, RecordingProxy
 
 PROGRAM = [sys.executable, "-c", "from serving.cli import main; main()"]
-PATIENCE = 4.0
-"""Seconds without a byte after which the program gives a call up here; silence lasts longer."""
+PATIENCE = 30.0
+"""Seconds without a byte after which the program gives a call up here: more than a true answer takes on a CPU, and less
+than the silence of this proxy."""
 MOST = 20
 """Calls of one question at most: the first, and what `serving.llm.retry.Policies` allows after each class together."""
 EMPTY = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "stop", "logprobs": None}
