@@ -116,7 +116,8 @@ def main() -> None:
     from threadpoolctl import threadpool_limits
 
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
-        made_of = material(given.keep or Path(folder), given.data, pool, 100)
+        place = (given.keep or Path(folder)) / f"{Path(given.data).stem}-{pool}"
+        made_of = material(place, given.data, pool, 100)
         size = f"{len(made_of.pool):,} texts, {rounds} rounds of {given.size}, {turns} turns"
         print(f"{made_of.name}: {size}, student {learner.name}, {timed} time", flush=True)
         checkpoint = Path(given.bert) if given.bert else made_of.encoder
