@@ -15,6 +15,7 @@ from agent.errors import BadInput, CapReached, Unanswered
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.pool import Pool
 from agent.protocols import Bench, ChatModel, Experts, Fence, Floats, Journal, Query, Student, Weighted
+from agent.query.choose import missing
 from agent.recipe import RunSpec, Step
 from agent.seeds import generator
 from agent.stopwatch import Stopwatch
@@ -119,9 +120,8 @@ class Lab:
     def query(self, step: Step, pool: Pool, student: Student | None, index: int) -> Batch:
         """Line 1 and line 4. Where people alone label the batch, it is no larger than what the budget still holds."""
         ask = self._ask(step, pool, student, index)
-        missing = _missing(ask, step.query.needs)
-        if missing:
-            raise BadInput(f"the strategy {step.query.name!r} of round {index} needs {missing}", "reorder the recipe")
+        if lacking := ", ".join(sorted(missing(ask, step.query.needs))):
+            raise BadInput(f"the strategy {step.query.name!r} of round {index} needs {lacking}", "reorder the recipe")
         try:
             with self.watch.of("choosing"):
                 batch = step.query.query(ask)
@@ -303,16 +303,6 @@ def _said(cap: CapReached, index: int) -> str:
     if index == 0:
         raise cap
     return cap.what
-
-
-def _missing(ask: Query, needs: frozenset[str]) -> str:
-    has = {
-        "student": ask.student is not None,
-        "chat": ask.chat is not None,
-        "embeddings": ask.embed is not None,
-        "machine": bool(len(ask.machine)) and not np.isnan(ask.machine).all(),
-    }
-    return ", ".join(sorted(need for need in needs if not has[need]))
 
 
 def _entropy(p: Floats) -> float:

@@ -4,9 +4,10 @@ A pool is a value: each operation returns a new one that shares the columns of t
 the order of the shuffle, followed by generated examples that were accepted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +55,9 @@ class Pool:
         counts = np.bincount(self.status, minlength=len(STATUSES))
         return {status: int(counts[code]) for status, code in _CODE.items()}
 
-    def standing(self) -> dict[str, Annotation]:
+    def standing(self) -> Mapping[str, Annotation]:
         """The annotation that counts for each example: the last that no later one supersedes."""
-        return dict(self._standing)
+        return MappingProxyType(self._standing)
 
     @cached_property
     def _standing(self) -> dict[str, Annotation]:
@@ -117,13 +118,20 @@ class Pool:
 
     def machine(self, rows: Rows) -> Floats:
         """(rows, classes): the LLM's calibrated probabilities where it labelled a row, nan elsewhere."""
-        latest = {a.example: a for a in self.annotations if a.provenance == "machine" and a.answer.label is not None}
+        known, targets = self._machine
+        place = np.full(len(self), -1, np.intp)
+        place[rows] = np.arange(len(rows))
+        at = place[known]
         out = np.full((len(rows), len(self.task.labels)), np.nan)
-        if not latest:
-            return out
-        found = {i: a for i, r in enumerate(rows) if (a := latest.get(self.columns.ids[int(r)])) is not None}
-        out[list(found)] = self.targets(list(found.values()))
+        out[at[at >= 0]] = targets[at >= 0]
         return out
+
+    @cached_property
+    def _machine(self) -> tuple[Rows, Floats]:
+        """Rows that the LLM has labelled, and its latest probabilities of each."""
+        said = [a for a in self.annotations if a.provenance == "machine" and a.answer.label is not None]
+        latest = {self.row[a.example]: a for a in said}
+        return np.asarray(list(latest), np.intp), self.targets(list(latest.values()))
 
     def targets(self, annotations: Sequence[Annotation]) -> Floats:
         """(annotations, classes): one-hot for a person, for the LLM its calibrated, else its raw probabilities."""

@@ -38,18 +38,16 @@ def narrowed(ask: Query, rows: NDArray[np.intp] | list[int], size: int) -> Query
     return replace(ask, candidates=ask.candidates.take(index), machine=ask.machine[index], size=size)
 
 
+def missing(ask: Query, needs: frozenset[Need]) -> list[Need]:
+    """Those of `needs` that the question cannot serve."""
+    return [need for need in _REMEDY if need in needs and not _has(ask, need)]
+
+
 def require(ask: Query, needs: frozenset[Need], name: str) -> None:
     """Raises BadInput where the question lacks one of `needs`, before anything is spent on it."""
-    there: dict[Need, bool] = {
-        "student": ask.student is not None,
-        "chat": ask.chat is not None,
-        "embeddings": ask.embed is not None,
-        "machine": not np.isnan(ask.machine).all(),
-    }
-    missing: list[Need] = [need for need, has in there.items() if need in needs and not has]
-    if missing:
-        what = f"the strategy {name!r} needs {', '.join(missing)}, which this step does not have"
-        raise BadInput(what, "; ".join(_REMEDY[need] for need in missing))
+    if lacking := missing(ask, needs):
+        what = f"the strategy {name!r} needs {', '.join(lacking)}, which this step does not have"
+        raise BadInput(what, "; ".join(_REMEDY[need] for need in lacking))
 
 
 def prediction(ask: Query, name: str) -> Floats:
@@ -70,6 +68,18 @@ def features(ask: Query, texts: Columns, source: str, name: str) -> Floats:
     require(ask, EMBEDDINGS, name)
     assert ask.embed is not None
     return ask.embed.embed(texts)
+
+
+def _has(ask: Query, need: Need) -> bool:
+    match need:
+        case "student":
+            return ask.student is not None
+        case "chat":
+            return ask.chat is not None
+        case "embeddings":
+            return ask.embed is not None
+        case "machine":
+            return not np.isnan(ask.machine).all()
 
 
 def _score(scores: Floats | None, row: int) -> float | None:

@@ -4,6 +4,7 @@ A run is `agent.loop.learn` with a journal in memory, the linear student and sim
 are encoded once and held in memory, so that a run of four rounds takes some twenty milliseconds.
 """
 
+import csv
 import json
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from agent.recipe import Recipe, RunSpec, Step
 from agent.seeds import generator
 from agent.stopping import Budget
 from agent.students import FrozenLinear
+from evaluation.cards import ROTTEN_TOMATOES
 from evaluation.metrics import macro_f1
 
 ArmName = Literal["random", "other random", "margin", "erring"]
@@ -40,36 +42,21 @@ OTHER_STREAM = 1_000_003
 
 PROGRAM = """
 import json, sys
-from pathlib import Path
-import numpy as np
-from agent.embed import SentenceEncoder
-from agent.protocols import Columns
-from evaluation.cards import ROTTEN_TOMATOES
-from evaluation.datasets import read
-from evaluation.split import split
+from evaluation.cards import card
+from evaluation.split import prepare
 from serving import settings
 from serving.connect import Setting
-from serving.runs import wiring
-from serving.runs.demo import Archives
+from serving.data.fetch import DataFetcher
 
-folder, source, pool, test = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-setting = Setting(settings.load(), lambda line: None)
-if source:
-    def rows(name, most):
-        lines = (Path(source) / name).read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line) for line in lines]
-        order = np.random.default_rng(0).permutation(len(found))[:most]
-        return [{"id": found[i]["id"], "text": found[i]["text"], "label": found[i]["label"]} for i in order]
-    parts = {"pool": rows("train.jsonl", pool), "test": rows("test.jsonl", test)}
-else:
-    drawn = split(ROTTEN_TOMATOES, read(ROTTEN_TOMATOES, Archives(setting)), pool=pool, test=test)
-    parts = {"pool": [r.model_dump() for r in drawn.pool], "test": [r.model_dump() for r in drawn.test]}
-encoder = SentenceEncoder(wiring.encoder(setting)[0].path, threads=1)
-texts = [row["text"] for part in parts.values() for row in part]
-np.save(folder / "vectors.npy", encoder.embed(Columns([str(i) for i in range(len(texts))], texts)))
-(folder / "texts.json").write_text(json.dumps({"name": Path(source).name or "rotten_tomatoes", **parts}))
+name, pool, test = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+setting = Setting(settings.load(), lambda line: print(line, file=sys.stderr))
+found = {"encoder": str(setting.models().resolve(setting.settings.encoder).path)}
+if name:
+    drawn = prepare(card(name), DataFetcher.of(setting), pool=pool, test=test)
+    found |= {part: [row.model_dump() for row in rows] for part, rows in (("pool", drawn.pool), ("test", drawn.test))}
+print(json.dumps(found))
 """
-"""`serving` brings data and encoder; this folder may not import it."""
+"""`serving` knows where encoder and data sets are; this folder may not import it."""
 
 
 @dataclass
@@ -97,6 +84,8 @@ class Material:
     truth: NDArray[np.intp]
     """(test,): class indices."""
     embed: Held
+    encoder: Path | None = None
+    """Folder of the encoder that made the vectors."""
 
 
 @dataclass
@@ -128,11 +117,12 @@ def material(folder: Path, source: str, pool: int, test: int) -> Material:
     """Texts and vectors from `folder`, brought there first where they are missing.
 
     Args:
-        source: a folder with `train.jsonl` and `test.jsonl` (id, text, label); empty for the packaged film sentences.
+        source: name of a data card; or a folder with `train.jsonl` and `test.jsonl`; or a .csv file, of which a random
+            part is held out as test. Columns are `text`, `label` and, if there are ids, `id`. Empty: film sentences.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "texts.json").exists():
-        subprocess.run([sys.executable, "-c", PROGRAM, folder, source, str(pool), str(test)], check=True)
+        _bring(folder, source or ROTTEN_TOMATOES.name, pool, test)
     found = json.loads((folder / "texts.json").read_text(encoding="utf-8"))
     rows = [*found["pool"], *found["test"]]
     names = sorted({row["label"] for row in rows})
@@ -146,7 +136,42 @@ def material(folder: Path, source: str, pool: int, test: int) -> Material:
         gold={each["id"]: each["label"] for each in found["pool"]},
         truth=np.array([names.index(each["label"]) for each in found["test"]]),
         embed=held,
+        encoder=Path(found["encoder"]),
     )
+
+
+def _bring(folder: Path, source: str, pool: int, test: int) -> None:
+    """Reads the rows and encodes them, on one thread."""
+    from agent.embed import SentenceEncoder
+
+    file = Path(source) if Path(source).exists() else None
+    command = [sys.executable, "-c", PROGRAM, "" if file else source, str(pool), str(test)]
+    found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    if file is not None:
+        found |= _folder(file, pool, test) if file.is_dir() else _csv(file, pool, test)
+    encoder = SentenceEncoder(Path(found["encoder"]), threads=1)
+    np.save(folder / "vectors.npy", encoder.embed(_columns([*found["pool"], *found["test"]])))
+    (folder / "texts.json").write_text(json.dumps({"name": file.stem if file else source, **found}), encoding="utf-8")
+
+
+def _folder(folder: Path, pool: int, test: int) -> dict[str, list[dict[str, str]]]:
+    def rows(name: str, most: int) -> list[dict[str, str]]:
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+        return _drawn([json.loads(line) for line in lines])[:most]
+
+    return {"pool": rows("train.jsonl", pool), "test": rows("test.jsonl", test)}
+
+
+def _csv(file: Path, pool: int, test: int) -> dict[str, list[dict[str, str]]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = _drawn([{"id": f"{file.stem}-{i}", **row} for i, row in enumerate(csv.DictReader(lines))])
+    return {"pool": rows[test : test + pool], "test": rows[:test]}
+
+
+def _drawn(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """In random order, always the same."""
+    kept = ("id", "text", "label")
+    return [{key: rows[i][key] for key in kept} for i in np.random.default_rng(0).permutation(len(rows))]
 
 
 def run(made_of: Material, arm: ArmName, shuffle: int, rounds: int = ROUNDS) -> Run:

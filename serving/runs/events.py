@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select
 
 from serving.database import reading
 from serving.runs.schema import events, runs
+
+HOLD = select(runs.c.id).where(runs.c.id == bindparam("run")).with_for_update(key_share=True)
+"""Not the full lock: that would stop whoever writes a row that refers to the run."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,8 @@ class Event:
 
 def append(connection: Connection, run: str, kind: str, data: dict[str, Any]) -> None:
     """Holds the run's row until commit: else a later number could be seen first, and its reader never see the other."""
-    # Not the full lock: that would stop whoever writes a row that refers to the run.
-    connection.execute(select(runs.c.id).where(runs.c.id == run).with_for_update(key_share=True))
-    connection.execute(events.insert().values(run=run, kind=kind, data=json.dumps(data), created=now()))
+    connection.execute(HOLD, {"run": run})
+    connection.execute(events.insert(), {"run": run, "kind": kind, "data": json.dumps(data), "created": now()})
 
 
 def replace(connection: Connection, run: str, kind: str, data: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from agent.errors import StoreError
@@ -15,6 +15,9 @@ from serving.runs.schema import runs, steps
 from serving.system.context import about
 
 T = TypeVar("T")
+VALUE = select(steps.c.value).where(steps.c.run == bindparam("run"), steps.c.key == bindparam("key"))
+FENCE = select(runs.c.fence).where(runs.c.id == bindparam("run")).with_for_update()
+"""Made once, their values apart: making a statement takes longer than reading a step."""
 
 
 class LostLease(StoreError):
@@ -63,8 +66,7 @@ class StoredJournal:
 
     def _read(self, key: str) -> str | None:
         with reading(self._engine) as connection:
-            query = select(steps.c.value).where(steps.c.run == self._run, steps.c.key == key)
-            return connection.execute(query).scalar_one_or_none()
+            return connection.execute(VALUE, {"run": self._run, "key": key}).scalar_one_or_none()
 
     def _write(self, key: str, value: str) -> str:
         try:
@@ -72,7 +74,7 @@ class StoredJournal:
                 if self._fence is not None:
                     demand(connection, self._run, self._fence)
                 row = {"run": self._run, "key": key, "value": value, "created": now()}
-                connection.execute(steps.insert().values(row))
+                connection.execute(steps.insert(), row)
                 append(connection, self._run, "step", {"key": key})
             return value
         except IntegrityError:  # another process was first: its value stands
@@ -90,7 +92,6 @@ def _round(key: str) -> dict[str, str]:
 
 def demand(connection: Connection, run: str, fence: int) -> None:
     """Raises LostLease where the claim with this number is no longer the latest. Holds the run's row until commit."""
-    query = select(runs.c.fence).where(runs.c.id == run).with_for_update()
-    latest = connection.execute(query).scalar_one_or_none()
+    latest = connection.execute(FENCE, {"run": run}).scalar_one_or_none()
     if latest != fence:
         raise LostLease(f"another process works on run {run!r} by now", "this one ends; nothing that it wrote is lost")

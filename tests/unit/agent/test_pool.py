@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.domain import STATUSES, Annotation, ClassAnswer, Cost, Example
@@ -80,6 +80,17 @@ def test_targets_prefer_calibrated_probabilities() -> None:
     np.testing.assert_allclose(found.targets, [[0.9, 0.1], [0.6, 0.4]])
 
 
+def test_the_llms_latest_probabilities_are_given_for_any_rows_in_any_order() -> None:
+    unsure = {"sunny": 0.7, "rainy": 0.3}
+    found = pool().label([by_machine(4), by_machine(1), by_machine(3, None), by_person(1, "rainy"), by_person(2)])
+    found = found.label([by_machine(4, calibrated=unsure)])
+    rows = np.array([5, 4, 3, 1])
+    np.testing.assert_allclose(found.machine(rows), [[np.nan] * 2, [0.7, 0.3], [np.nan] * 2, [0.9, 0.1]])
+    assert np.isnan(found.machine(np.array([0, 2]))).all()
+    assert found.machine(np.array([], np.intp)).shape == (0, 2)
+    assert np.isnan(pool().machine(rows)).all()
+
+
 def test_what_may_be_asked_again_is_what_no_person_has_seen() -> None:
     found = pool().label([by_machine(0), by_machine(1), by_machine(2, None), by_person(1), by_person(3)])
     found = found.discard(["x5"])
@@ -106,6 +117,7 @@ def test_pairs_keep_their_second_half() -> None:
 event = st.tuples(st.integers(0, 5), st.sampled_from(["sunny", "rainy", None]), st.booleans(), st.booleans())
 
 
+@settings(deadline=None)
 @given(st.lists(event, max_size=25), st.sets(st.integers(0, 5)))
 def test_statuses_always_partition_the_pool(events: list[tuple[int, str | None, bool, bool]], gone: set[int]) -> None:
     found = pool()

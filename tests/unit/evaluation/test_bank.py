@@ -1,13 +1,74 @@
 """The bank of real runs behind `evaluation.bench.calibration`, on made-up texts and vectors."""
 
+import csv
+import json
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from evaluation.bench import bank as made
-from evaluation.bench.bank import ROUNDS, Material, bank, run
+from evaluation.bench.bank import ROUNDS, Material, bank, material, run
 from evaluation.bench.calibration import RUNS, SHUFFLES, Bank, _noncentral
+from tests.support.questions import texts
+from tests.support.tiny_bert import tiny_bert
+
+
+def rows(n: int, seed: int) -> list[dict[str, str]]:
+    columns, classes = texts(n, seed=seed)
+    each = zip(columns.texts, classes, strict=True)
+    return [{"id": f"{seed}-{i}", "text": t, "label": ("negative", "positive")[c]} for i, (t, c) in enumerate(each)]
+
+
+def copy(folder: Path, train: Sequence[dict[str, str]], test: Sequence[dict[str, str]]) -> Path:
+    """A local copy of a data set."""
+    folder.mkdir(parents=True)
+    for name, part in (("train", train), ("test", test)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in part), encoding="utf-8")
+    return folder
+
+
+def looks_right(made_of: Material, pool: int, test: int) -> None:
+    assert (len(made_of.pool), len(made_of.test), len(made_of.truth)) == (pool, test, test)
+    assert not {*made_of.pool.ids} & {*made_of.test.ids}
+    assert made_of.gold.keys() == {*made_of.pool.ids}
+    assert made_of.task.names == ("negative", "positive")
+    np.testing.assert_allclose(np.linalg.norm(made_of.embed.embed(made_of.pool), axis=1), 1.0, atol=1e-5)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tiny_bert(tmp_path / "encoder")
+    monkeypatch.setenv("THRESHER_ENCODER", str(folder))
+    return folder
+
+
+def test_material_is_read_from_a_csv_file_and_kept(
+    tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "mine.csv").open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, ["label", "text"])
+        writer.writeheader()
+        writer.writerows({key: row[key] for key in ("label", "text")} for row in rows(30, 1))
+    made_of = material(tmp_path / "kept", str(tmp_path / "mine.csv"), 20, 8)
+    looks_right(made_of, 20, 8)
+    assert (made_of.name, made_of.encoder) == ("mine", encoder)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("it is there already"))
+    again = material(tmp_path / "kept", str(tmp_path / "mine.csv"), 20, 8)
+    assert (again.pool, again.gold, again.encoder) == (made_of.pool, made_of.gold, encoder)
+
+
+def test_material_is_read_from_a_folder_and_by_the_name_of_a_card(
+    tmp_path: Path, encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = copy(tmp_path / "sets" / "sst2", rows(30, 1), rows(20, 2))
+    looks_right(material(tmp_path / "one", str(source), 20, 8), 20, 8)
+    monkeypatch.setenv("THRESHER_DATA", str(source.parent))
+    by_card = material(tmp_path / "two", "sst2", 12, 6)
+    looks_right(by_card, 12, 6)
+    assert (by_card.name, by_card.encoder) == ("sst2", encoder)
 
 
 def test_a_run_is_decided_by_its_shuffle(toy: Material) -> None:
