@@ -10,9 +10,10 @@ from agent.recipe import Recipe
 from evaluation.split import SplitReport
 from prompts.messages import Frozen
 from serving.routes.annotate import TASK
-from serving.runs.job import Caps, People
+from serving.runs.job import People
 from serving.runs.wishes import Wish
 from serving.service.desk import Desk
+from serving.shapes_runs import Caps
 
 EXAMPLE: dict[str, Any] = {"task": TASK, "data": "<id of a data set>", "budget": 32, "recipe": "agent"}
 
@@ -51,7 +52,12 @@ class RunRequest(Frozen):
     recipe: RecipeAsked = Field(default="agent", description="A ready recipe's name, or a recipe as JSON.")
     compare: bool = Field(default=False, description="With the baselines beside it.")
     seeds: int = Field(default=1, ge=1, le=100)
-    students: tuple[str, ...] = Field(default=("bert",), min_length=1, max_length=2)
+    students: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2,
+        description="What is trained. Where absent: the learner of a recipe that comes as JSON, else `bert`.",
+    )
     reads: int = Field(default=600, ge=0, le=100_000, description="Texts that the LLM labels.")
     people: Literal["queue", "simulated"] = Field(default="queue", description="Who answers.")
     caps: Caps = Field(default=Caps(), description="What the run may never exceed; a forecast names those in reach.")
@@ -64,6 +70,7 @@ class RunRequest(Frozen):
 def wish_of(body: RunRequest, desk: Desk) -> Wish:
     """A request in the words of the command line. Raises NoDataSet."""
     simulated, asked = body.people == "simulated", body.asked
+    own = None if isinstance(body.recipe, str) else body.recipe
     queue = People(kind="queue", overlap=asked.overlap, blind=asked.blind_share, experts=asked.experts)
     return Wish(
         task=body.task,
@@ -71,10 +78,10 @@ def wish_of(body: RunRequest, desk: Desk) -> Wish:
         test=desk.data.table(body.test) if body.test else None,
         budget=body.budget,
         recipe=body.recipe if isinstance(body.recipe, str) else "random",
-        own=None if isinstance(body.recipe, str) else body.recipe,
+        own=own,
         compare=body.compare,
         seeds=body.seeds,
-        students=body.students,
+        students=body.students or (() if own else ("bert",)),
         simulate=simulated,
         noise=asked.noise,
         reads=body.reads,

@@ -12,6 +12,7 @@ from agent.generate import Generate
 from agent.protocols import Bench
 from agent.recipe import WeightsUsed
 from agent.recipes import RECIPES
+from agent.stopping import Budget
 from agent.students import FrozenLinear
 from prompts.template import load
 from serving.connect import Served, Setting
@@ -19,6 +20,7 @@ from serving.llm.probe import Honours
 from serving.models.resolve import Loaded
 from serving.roles.fingerprints import fingerprints
 from serving.runs import running
+from serving.runs.job import People
 from serving.runs.people import FilePeople
 from serving.runs.running import Work, execute, keep, kept, recall
 from serving.runs.store import Store
@@ -92,6 +94,10 @@ REFUSED = {
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
     "no reads for machine-only": ({"recipe": "machine-only", "reads": 0}, "give --reads 1 or more"),
     "real people twice": ({"seeds": 2}, "2 seeds of 1 students would each ask people for 8 labels; take one seed"),
+    "no text paid for": (
+        {"recipe": "random", "people": People(kind="queue", overlap=9)},
+        "8 labels of people pay for no text that 9 of them answer for; give a larger budget, or ask fewer people",
+    ),
     "two students": ({"students": ("svm", "bert")}, "1 seeds of 2 students would each ask people"),
 }
 
@@ -131,6 +137,22 @@ def test_a_plan_holds_everything_that_decides_the_run() -> None:
     assert job.test_reads == 300
     changed = [wish(budget=9), wish(recipe="random"), wish(table=toy_table(41)), wish(reads=99)]
     assert len({plan(each, SERVED, ENCODER).id for each in [wish(), *changed]}) == 5
+
+
+@pytest.mark.parametrize("overlap", [1, 2, 3])
+@pytest.mark.parametrize("recipe", ["random", "uncertainty", "diversity"])
+def test_where_several_answer_for_a_text_a_run_ends_with_its_budget_and_not_before(recipe: str, overlap: int) -> None:
+    job = plan(wish(recipe=recipe, budget=12, people=People(kind="queue", overlap=overlap)), None, ENCODER)
+    found = job.arms[0].recipe
+    assert sum(step.size for step in found.steps) * overlap == 12
+    assert found.stop == Budget(labels=12)
+
+
+def test_a_recipe_of_ones_own_brings_its_learner_unless_a_student_is_named() -> None:
+    own = RECIPES["random"](8, FrozenLinear(), 0)
+    assert plan(wish(own=own, students=()), None, ENCODER).learners == (FrozenLinear(),)
+    assert plan(wish(own=own), None, ENCODER).learners == (LEARNERS["svm"],)
+    check(wish(own=own, students=()))
 
 
 def test_only_recipes_that_ask_an_llm_need_one() -> None:
