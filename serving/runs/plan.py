@@ -12,10 +12,11 @@ from pydantic import Field
 from agent.domain import Round
 from agent.generate.filters import words
 from prompts.messages import Frozen
-from serving.runs.job import Caps, Cell, Job, People
+from serving.runs.job import Cell, Job, People
 from serving.runs.rates import Rates
 from serving.runs.rehearse import Manner, PretendedLlm, part, rehearsed, zero_shot
 from serving.runs.tables import Table
+from serving.shapes_runs import Caps
 
 SEEDS = 3
 """That are rehearsed; further ones are taken to add as much as the last of these."""

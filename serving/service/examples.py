@@ -22,7 +22,7 @@ DATA = {
     "bytes": 104220,
     "created": _AT,
 }
-COST = {"human_labels": 0, "human_seconds": 41.5, "calls": 62, "tokens_in": 21400, "tokens_out": 380, "seconds": 30.2}
+COST = {"human_labels": 3, "human_seconds": 41.5, "calls": 62, "tokens_in": 21400, "tokens_out": 380, "seconds": 30.2}
 RUN = {
     "id": "films-1b2c3d4e",
     "title": "films",
@@ -39,10 +39,13 @@ RUN = {
     "human_labels": 3,
     "machine_labels": 0,
     "cost": COST,
+    "caps": {"requests": 2000, "tokens": None, "seconds": None, "human_labels": None, "human_minutes": 60},
+    "charged": {"requests": 66, "tokens": 23100, "seconds": 31.4},
     "asked": {"kind": "labels", "round": 0, "done": 3, "total": 10},
     "progress": None,
 }
 _QUEUED = {**RUN, "state": "queued", "why": "", "human_labels": 0, "cost": {}, "asked": None}
+_QUEUED["charged"] = {"requests": 0, "tokens": 0, "seconds": 0.0}
 ITEM = {
     "token": "17-mTq0W0fJk2Yb1h3N",
     "example": "a",
@@ -72,7 +75,7 @@ _ROUND = {
     "sizes": {"unlabelled": 990, "labelled": 10},
     "human_labels": 10,
     "picked": 10,
-    "cost": COST,
+    "cost": {**COST, "human_labels": 10},
 }
 _WRITTEN = {
     "id": "g1",
@@ -139,7 +142,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "exceeds": [],
     },
     "POST /v1/runs": _QUEUED,
-    "GET /v1/runs": {"items": [RUN], "next": None},
+    "GET /v1/runs": {"items": [{**RUN, "charged": None}], "next": None},
     "GET /v1/runs/{run}": RUN,
     "POST /v1/runs/{run}/cancel": {**RUN, "state": "cancelled", "why": "by request", "asked": None},
     "POST /v1/runs/{run}/resume": _QUEUED,

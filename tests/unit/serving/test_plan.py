@@ -14,10 +14,11 @@ from agent.students import FrozenLinear, TfidfSvm
 from prompts.messages import Message
 from serving.database import open_database
 from serving.llm.ledger import Claim, Ledger
-from serving.runs.job import Caps, Job
+from serving.runs.job import Job
 from serving.runs.plan import Forecast, forecast
 from serving.runs.rates import FEWEST, assumed, measured
 from serving.runs.rehearse import PretendedLlm, rehearsed
+from serving.shapes_runs import Caps
 from serving.system.owner import new_owner
 from tests.support.toy_jobs import toy_job, toy_table, toy_worker
 from tests.support.toy_runs import Remembering
