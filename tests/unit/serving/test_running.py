@@ -218,6 +218,13 @@ def test_a_run_goes_on_with_the_weights_it_began_with() -> None:
         running._same(job, SERVED.model_copy(update={"hash": "ef"}))
 
 
+def test_a_run_goes_on_with_the_encoder_it_began_with() -> None:
+    job = plan(wish(), SERVED, ENCODER)
+    running._same_encoder(job, ENCODER.model_copy(update={"name": "/copied/e", "source": "hub"}))
+    with pytest.raises(BadInput, match=r"began with the encoder e \(SHA-256 cd\), other \(ef\) is set now"):
+        running._same_encoder(job, ENCODER.model_copy(update={"name": "other", "hash": "ef"}))
+
+
 def work(tmp_path: Path, worker: Worker) -> Work:
     store = Store(worker.journal("")._engine)
     assert worker.screen is not None
