@@ -93,7 +93,7 @@ def test_what_is_spent_stands_against_the_caps(tmp_path: Path) -> None:
     assert 'LLM requests against the cap</dt><dd>40 of 100<meter min="0" max="100" value="40"' in page
     assert "LLM seconds against the cap</dt><dd>2 of 0</dd>" in page
     assert "LLM tokens against the cap" not in page, "nobody capped them"
-    assert '0.0 of 30<meter min="0" max="30.0" value="0.0"' in page
+    assert '0.0 of 30 min<meter min="0" max="30.0" value="0.0"' in page
     app.state.desk.database.dispose()
 
 
