@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from agent.domain import Task
 from agent.recipe import Recipe
@@ -42,6 +42,10 @@ class Asked(Frozen):
     noise: float = Field(default=0.0, ge=0.0, le=1.0, description="Share of wrong answers of simulated people.")
 
 
+QUEUED = {"overlap", "blind_share", "experts"}
+"""What only people who answer through the review queue are asked by."""
+
+
 class RunRequest(Frozen):
     """A run that is to begin, or that is thought of."""
 
@@ -65,6 +69,16 @@ class RunRequest(Frozen):
     asked: Asked = Field(default=Asked())
     data_card: str = Field(default="", max_length=100, description="Of the known data set that the texts are from.")
     split: SplitReport | None = Field(default=None, description="How pool and test set were made from it.")
+
+    @model_validator(mode="after")
+    def _asks_whom_it_names(self) -> "RunRequest":
+        """What would be left out without a word is refused."""
+        named = self.asked.model_fields_set & ({"noise"} if self.people == "queue" else QUEUED)
+        changed = sorted(name for name in named if getattr(self.asked, name) != Asked.model_fields[name].default)
+        if changed:
+            those = "real people" if self.people == "queue" else "simulated people"
+            raise ValueError(f"`asked.{changed[0]}` says nothing to {those}: leave it out, or ask others")
+        return self
 
 
 def wish_of(body: RunRequest, desk: Desk) -> Wish:

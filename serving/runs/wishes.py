@@ -116,6 +116,7 @@ def check(wish: Wish) -> None:
     if wish.data_card:
         card(wish.data_card)
     _reads(wish)
+    _begins(wish.recipes)
     demand_single(wish.recipes, wish.table)
     if wish.compare and (wish.test is None or not wish.simulate):
         raise BadInput("a comparison needs gold labels of pool and test texts", "give --test FILE and --simulate")
@@ -139,6 +140,16 @@ def _named(wish: Wish) -> None:
     unknown = [name for name in wish.students if name not in LEARNERS]
     if unknown:
         raise BadInput(f"there is no student {unknown[0]!r}", f"known: {', '.join(LEARNERS)}")
+
+
+def _begins(recipes: Sequence[Recipe]) -> None:
+    """Raises BadInput where a recipe's first strategy needs what only an earlier round leaves."""
+    for recipe in recipes:
+        first = recipe.steps[0].query
+        for need, named in (("student", "a trained student"), ("machine", "labels of the LLM")):
+            if need in first.needs:
+                what = f"the recipe {recipe.name!r} begins with {first.name!r}, which needs {named}"
+                raise BadInput(what, "begin with a strategy that needs neither, such as random")
 
 
 def _known(what: str, table: Table, wish: Wish) -> None:

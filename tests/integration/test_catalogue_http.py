@@ -136,3 +136,24 @@ def test_a_recipe_sent_back_trains_the_learner_that_it_names(client: TestClient)
     assert wish_of(RunRequest.model_validate(body), desk).learners == (FrozenLinear(),)
     assert wish_of(RunRequest.model_validate({**body, "students": ["bert"]}), desk).learners == (Bert(),)
     assert wish_of(RunRequest.model_validate({**body, "recipe": "random"}), desk).learners == (Bert(),)
+
+
+@pytest.mark.parametrize(
+    ("people", "asked", "said"),
+    [
+        ("simulated", {"overlap": 3}, "`asked.overlap` says nothing to simulated people"),
+        ("simulated", {"experts": True}, "`asked.experts` says nothing to simulated people"),
+        ("queue", {"noise": 0.1}, "`asked.noise` says nothing to real people"),
+    ],
+)
+def test_what_those_who_answer_would_not_heed_is_refused(
+    client: TestClient, people: str, asked: dict[str, Any], said: str
+) -> None:
+    task = {"name": "weather", "labels": [{"name": "sunny"}, {"name": "rainy"}]}
+    answer = client.post("/v1/plan", json={"task": task, "data": "none", "people": people, "asked": asked})
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
+    whole = {"overlap": 1, "blind_share": 0.2, "experts": False, "noise": 0.0}
+    assert (
+        client.post("/v1/plan", json={"task": task, "data": "none", "people": people, "asked": whole}).status_code
+        == 404
+    )

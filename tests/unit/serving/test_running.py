@@ -10,7 +10,8 @@ import pytest
 from agent.errors import BadInput, StoreError, Waiting
 from agent.generate import Generate
 from agent.protocols import Bench
-from agent.recipe import WeightsUsed
+from agent.query import Margin
+from agent.recipe import Recipe, Step, WeightsUsed
 from agent.recipes import RECIPES
 from agent.stopping import Budget
 from agent.students import FrozenLinear
@@ -54,6 +55,10 @@ SERVED = Served(
 )
 ENCODER = Loaded(name="e", variant="E", path=Path("/e"), source="local", hash="cd")
 
+FIRST_A_STUDENT = Recipe(
+    name="mine", steps=(Step(query=Margin(), size=4),), stop=Budget(labels=8), learner=FrozenLinear()
+)
+
 
 def wish(**fields: object) -> Wish:
     given: dict[str, object] = {"task": TASK, "table": toy_table(40), "test": None, "budget": 8, "students": ("svm",)}
@@ -94,6 +99,10 @@ REFUSED = {
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
     "no reads for machine-only": ({"recipe": "machine-only", "reads": 0}, "give --reads 1 or more"),
     "real people twice": ({"seeds": 2}, "2 seeds of 1 students would each ask people for 8 labels; take one seed"),
+    "nothing to begin with": (
+        {"own": FIRST_A_STUDENT, "students": ()},
+        "the recipe 'mine' begins with 'margin', which needs a trained student; begin with a strategy that needs",
+    ),
     "no text paid for": (
         {"recipe": "random", "people": People(kind="queue", overlap=9)},
         "8 labels of people pay for no text that 9 of them answer for; give a larger budget, or ask fewer people",
