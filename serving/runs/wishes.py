@@ -23,6 +23,8 @@ from serving.runs.tables import Table
 from serving.shapes_runs import Caps
 
 LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "setfit": SetFit(), "linear": FrozenLinear(), "svm": TfidfSvm()}
+LONGEST_NAME = 60
+"""Characters of a recipe's name."""
 COMPARED: tuple[tuple[str, Role, str], ...] = (
     ("agent", "agent", "agent"),
     ("random-and-machine", "control", "random people + LLM labels"),
@@ -137,6 +139,10 @@ def _named(wish: Wish) -> None:
         raise BadInput(f"there is no recipe {wish.recipe!r}", f"known: {', '.join(RECIPES)}")
     if wish.own is not None and wish.compare:
         raise BadInput("a comparison runs the ready recipes beside each other", "name a recipe, or do not compare")
+    name = "" if wish.own is None else wish.own.name
+    if len(name) > LONGEST_NAME or not name.isprintable() or "/" in name:  # steps and files are called by it
+        what = f"{name[:LONGEST_NAME]!r} is no name for a recipe"
+        raise BadInput(what, f"use up to {LONGEST_NAME} printable characters without a slash")
     unknown = [name for name in wish.students if name not in LEARNERS]
     if unknown:
         raise BadInput(f"there is no student {unknown[0]!r}", f"known: {', '.join(LEARNERS)}")

@@ -60,6 +60,10 @@ FIRST_A_STUDENT = Recipe(
 )
 
 
+def named(name: str) -> Recipe:
+    return FIRST_A_STUDENT.model_copy(update={"name": name})
+
+
 def wish(**fields: object) -> Wish:
     given: dict[str, object] = {"task": TASK, "table": toy_table(40), "test": None, "budget": 8, "students": ("svm",)}
     return Wish(**{**given, **fields})
@@ -103,6 +107,9 @@ REFUSED = {
         {"own": FIRST_A_STUDENT, "students": ()},
         "the recipe 'mine' begins with 'margin', which needs a trained student; begin with a strategy that needs",
     ),
+    "long name": ({"own": named("a" * 61)}, f"'{'a' * 60}' is no name for a recipe; use up to 60 printable characters"),
+    "name with a slash": ({"own": named("a/b")}, "'a/b' is no name for a recipe"),
+    "name of no characters": ({"own": named("a\0")}, "'a\\x00' is no name for a recipe"),
     "no text paid for": (
         {"recipe": "random", "people": People(kind="queue", overlap=9)},
         "8 labels of people pay for no text that 9 of them answer for; give a larger budget, or ask fewer people",
