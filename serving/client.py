@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 import httpx
 from pydantic import BaseModel
@@ -68,6 +68,7 @@ MEDIA = {
     ".jsonl": "application/x-ndjson",
     ".ndjson": "application/x-ndjson",
     ".parquet": "application/vnd.apache.parquet",
+    ".json": "application/json",
 }
 
 
@@ -155,6 +156,8 @@ class DataSetCalls:
 
     def upload(self, data: str | Path | Iterable[Mapping[str, Any]], name: str = "", **columns: str) -> DataSetShown:
         """A file (.csv, .tsv, .jsonl, .parquet), or rows, each with `text` and perhaps `id`, `text_b` and `label`.
+
+        A .json file is one of another tool: `format="label-studio"` or `format="argilla"`.
 
         Args:
             columns: which columns are meant where they are called otherwise, as in `text="body"`.
@@ -254,10 +257,10 @@ class RunCalls:
                 if line:
                     yield json.loads(line)
 
-    def save_labels(self, run: str, to: str | Path) -> Path:
-        """The labels as a file, .jsonl, .csv or .parquet by its name."""
+    def save_labels(self, run: str, to: str | Path, tool: Literal["label-studio", "argilla"] | None = None) -> Path:
+        """The labels as a file, .jsonl, .csv or .parquet by its name, or as the JSON of another tool."""
         to = Path(to)
-        return self._calls.save(f"{at(run)}/labels", to, params={"format": to.suffix.removeprefix(".")})
+        return self._calls.save(f"{at(run)}/labels", to, params={"format": tool or to.suffix.removeprefix(".")})
 
     def model(self, run: str, to: str | Path) -> Path:
         """The trained student, a gzipped tar file."""

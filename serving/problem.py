@@ -16,6 +16,7 @@ from serving import wrong
 from serving.runs.data import NoDataSet
 from serving.runs.journal import LostLease
 from serving.runs.lease import Busy
+from serving.runs.picks import NoPick
 from serving.runs.review_queue import NoToken
 from serving.runs.store import NoRun
 
@@ -162,7 +163,7 @@ def _status(error: ThresherError) -> int:
     match error:
         case Refused():
             return error.status
-        case NoRun() | NoDataSet() | NoToken():
+        case NoRun() | NoDataSet() | NoToken() | NoPick():
             return 404
         case BadInput() | PromptError():
             return 422

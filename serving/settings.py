@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     llm_timeout: float = Field(default=300.0, gt=0)
     """Seconds without a byte after which a question to the LLM is given up and asked again."""
     torch_index: str = "https://download.pytorch.org/whl/cpu"
-    """PyTorch's index of CPU builds: asked where pip's own configuration does not lead to one; empty: never."""
+    """PyTorch's index of CPU builds: asked where pip's own configuration does not lead to one."""
     database: str = ""
     """URL of the database; empty: SQLite, `thresher.db` under `home`."""
     host: str = "127.0.0.1"

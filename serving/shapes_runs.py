@@ -27,6 +27,33 @@ class AskedNow(Frozen):
     total: int = Field(description="Answers that the round takes.")
 
 
+class Caps(Frozen):
+    """What a run may never exceed, over all its cells; it ends cleanly there. None is no cap."""
+
+    requests: int | None = Field(default=None, ge=0)
+    """To the LLM, retries among them."""
+    tokens: int | None = Field(default=None, ge=0)
+    """Read and written."""
+    seconds: float | None = Field(default=None, ge=0)
+    """In which the LLM works on at least one request."""
+    human_labels: int | None = Field(default=None, ge=0)
+    """Of people; where it is below the budget, it is the budget."""
+    human_minutes: float | None = Field(default=None, ge=0)
+    """Of people, as measured while they label. No text is handed out after that."""
+
+    @property
+    def of_llm(self) -> bool:
+        return (self.requests, self.tokens, self.seconds) != (None, None, None)
+
+
+class Charged(Frozen):
+    """What counts against the caps on the LLM, over all cells of a run; what is under way counts in full."""
+
+    requests: int
+    tokens: int
+    seconds: float
+
+
 class RunShown(Frozen):
     """One run."""
 
@@ -45,6 +72,10 @@ class RunShown(Frozen):
     human_labels: int = Field(description="People's labels so far, in the user's own cell.")
     machine_labels: int = Field(description="As of its last finished round.")
     cost: Cost = Field(description="Spent so far by the user's own cell; in a list as of its last finished round.")
+    caps: Caps = Field(default=Caps(), description="What it may never exceed; null is no cap.")
+    charged: Charged | None = Field(
+        default=None, description="Against the caps on the LLM; null where there is none of them, and in a list."
+    )
     asked: AskedNow | None = Field(default=None, description="What people are asked; null where that is nothing.")
     progress: Progress | None = Field(default=None, description="While it is being worked on; null in a list.")
 

@@ -18,14 +18,15 @@ def explain(
 ) -> list[Answer[Rationale]]:
     """A reason and the label *word* it ends in, for each text; the word may differ from what the label read says.
 
+    Only demonstrations that give a reason are shown: from one that does not, small models learn to give none.
+
     Raises:
         PromptError: the prompt has no slot for a reason.
     """
     chosen = {**slots, **SLOT}
+    shown = tuple(each for each in bench.demonstrations if each.reason)
     requests = [
-        ChatRequest(
-            messages=label_messages(prompt, chosen, bench.task, texts, row, bench.demonstrations), max_tokens=MAX_TOKENS
-        )
+        ChatRequest(messages=label_messages(prompt, chosen, bench.task, texts, row, shown), max_tokens=MAX_TOKENS)
         for row in range(len(texts))
     ]
     return ask_all(chat, requests, lambda text: parse_rationale(text, words=bench.task.words))

@@ -64,20 +64,21 @@ class Generate(Frozen):
         return Batch(picks=picks, by=self._by(ask), notes=notes, candidates=candidates, verdicts=verdicts)
 
     def write(self, places: Sequence[Gap], ask: Query) -> tuple[tuple[Candidate, ...], dict[str, float]]:
-        """What the LLM wrote for these places, unfiltered, and counts of what it refused."""
+        """What the LLM wrote for these places, unfiltered, and how many requests brought no whole text (`refused`)."""
         if ask.chat is None:
             raise BadInput("generation asks an LLM, and none is there", "start one with: thresher engine up")
         places = [self._showing(place, ask) for _ in range(self.asks) for place in places]
         requests = [self._request(place, ask, i) for i, place in enumerate(places)]
         answers = ask_all(ask.chat, requests, lambda text: parse_items(text, wanted=self.each))
         demand_answers([answer.replies[-1] for answer in answers], "texts were not written")
+        written = [_whole(answer) for answer in answers]
         prefix = _free(f"g{ask.round}", ask)
         candidates = tuple(
             self._candidate(text, place, f"{prefix}-{i}-{n}", ask)
-            for i, (place, answer) in enumerate(zip(places, answers, strict=True))
-            for n, text in enumerate(_whole(answer))
+            for i, (place, texts) in enumerate(zip(places, written, strict=True))
+            for n, text in enumerate(texts)
         )
-        refused = sum(answer.value is None for answer in answers)
+        refused = sum(not texts for texts in written)
         return candidates, {"requests": float(len(requests)), "refused": float(refused)}
 
     def _showing(self, place: Gap, ask: Query) -> Gap:
@@ -114,11 +115,14 @@ class Generate(Frozen):
 
 
 def _whole(answer: Answer[Items]) -> tuple[str, ...]:
-    """The texts that were written to their end: where the token limit cut the reply off, not the last one."""
+    """The texts that were written to their end: where the token limit cut the reply off, not its last one.
+
+    That is none of ours where the reply went on beyond the texts that were wanted.
+    """
     if answer.value is None:
         return ()
     last = answer.replies[-1]
-    cut = isinstance(last, ChatReply) and last.finish == "length"
+    cut = isinstance(last, ChatReply) and last.finish == "length" and not answer.value.cut
     return answer.value.items[:-1] if cut else answer.value.items
 
 

@@ -33,7 +33,10 @@ def list_keys() -> None:
 @app.command()
 def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As `thresher keys list` shows it.")]) -> None:
     """Shut a key out for good."""
-    _keys().revoke(id_)
+    held = _keys()
+    held.revoke(id_)
+    if not held.any():
+        typer.echo("that was the last key: whoever calls from this machine may do everything now", err=True)
 
 
 def _keys() -> "Keys":

@@ -7,9 +7,9 @@ import typer
 
 if TYPE_CHECKING:
     from serving.connect import Setting
-    from serving.runs.job import Caps
     from serving.runs.running import Begun
     from serving.runs.wishes import Wish
+    from serving.shapes_runs import Caps
     from serving.system.progress import Bars
 
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the results; runs/ID where none is named.")]
@@ -28,7 +28,7 @@ def caps(given: list[str] | None) -> "Caps":
     from pydantic import ValidationError
 
     from agent.errors import BadInput
-    from serving.runs.job import Caps
+    from serving.shapes_runs import Caps
 
     named = {name: most for name, _, most in (each.partition("=") for each in given or ())}
     try:

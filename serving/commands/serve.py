@@ -46,8 +46,9 @@ def serve(
     shown = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     where = f"http://{shown}:{listening.getsockname()[1]}"
     typer.echo(f"serving at {where} (operations: {where}/docs); stop with Ctrl-C")
-    logs.configure(chosen)
-    with own.standing(chosen, where, own.log_file(chosen) if background else None):
+    log = own.log_file(chosen) if background else None
+    logs.configure(chosen, file=log)
+    with own.standing(chosen, where, log):
         _run(app, listening)
 
 

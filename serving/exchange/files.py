@@ -14,7 +14,7 @@ from serving.runs.reviews import Reviews
 from serving.runs.so_far import Rows
 
 ToolFormat = Literal["label-studio", "argilla"]
-LabelFormat = ExportFormat | ToolFormat
+LabelFormat = Literal[ExportFormat, ToolFormat]
 TOOLS: tuple[ToolFormat, ...] = ("label-studio", "argilla")
 LABEL_MEDIA: Mapping[LabelFormat, str] = {**MEDIA, "label-studio": "application/json", "argilla": "application/json"}
 

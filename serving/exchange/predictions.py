@@ -118,7 +118,7 @@ def _asks(engine: Engine, run: str, ids: Sequence[str] | None) -> list[tuple[Ask
         .where(reviews.c.run == run)
         .order_by(reviews.c.round, reviews.c.position)
     )
-    waits = exists().where(copies.c.review == reviews.c.id, copies.c.state != "done")
+    waits = exists().where(copies.c.review == reviews.c.id, copies.c.state.in_(("open", "held")))
     with reading(engine) as connection:
         if ids is None:
             rows = list(connection.execute(query.where(waits)))

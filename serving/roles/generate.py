@@ -102,7 +102,7 @@ class Generated(Frozen):
 
     accepted: tuple[Written, ...]
     rejected: tuple[Written, ...]
-    refused: int = Field(description="Requests whose reply held no text.")
+    refused: int = Field(description="Requests whose reply held no whole text.")
     by: str
     prompts: tuple[str, ...] = Field(description="Fingerprints `id@version#hash` of generator and filters.")
     usage: Usage

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio
 from anyio import CapacityLimiter, from_thread, to_thread
@@ -28,7 +28,7 @@ MEDIA: dict[str, Format] = {
     "application/jsonl": "jsonl",
     "application/vnd.apache.parquet": "parquet",
 }
-UploadFormat = Format | ToolFormat
+UploadFormat = Literal[Format, ToolFormat]
 UPLOADS = 4
 """At the same time; others wait. They have threads of their own, so that no quick request waits for them."""
 PATIENCE = 60.0

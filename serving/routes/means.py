@@ -13,7 +13,7 @@ from serving.service.desk import Desk
 
 T = TypeVar("T")
 AT_ONCE = 16
-"""Role calls that work at the same time; the others wait without holding a thread."""
+"""Role calls, forecasts and beginnings of runs at the same time; the others wait without holding a thread."""
 SAMPLE = 200
 """Texts that are drawn from a data set for a prior."""
 

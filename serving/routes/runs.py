@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from serving import problem
 from serving.problem import Refused
+from serving.routes.means import AtThreads
 from serving.routes.wishes import EXAMPLE, RunRequest, wish_of
 from serving.runs.store import OPEN, StoredRun
 from serving.runs.view import History, chosen, history, shown, shown_all
@@ -33,6 +33,7 @@ async def begin(
     response: Response,
     desk: AtDesk,
     who: Calling,
+    threads: AtThreads,
     key: Annotated[str, Header(alias="Idempotency-Key", max_length=200)] = "",
 ) -> RunShown:
     """Recorded before anything is started; a process of its own then works on it.
@@ -51,7 +52,7 @@ async def begin(
             desk.idempotency.keep(who.name, key, raw, made.run.id)
         return shown(desk.store, made.run), made.new
 
-    found, new = await run_in_threadpool(work)
+    found, new = await threads.run(work)
     response.status_code = 201 if new else 200
     response.headers["Location"] = f"/v1/runs/{found.id}"
     return found

@@ -12,6 +12,7 @@ from agent.students import LearnerSpec
 from evaluation.records import Arm
 from evaluation.split import SplitReport
 from prompts.messages import Frozen
+from serving.shapes_runs import Caps
 
 
 class People(Frozen):
@@ -28,25 +29,6 @@ class People(Frozen):
     """Queue: share of texts on which the machine's suggestion is hidden."""
     experts: bool = False
     """Queue: whether people look over the LLM's picks before they are labelled."""
-
-
-class Caps(Frozen):
-    """What a run may never exceed, over all its cells; it ends cleanly there. None is no cap."""
-
-    requests: int | None = Field(default=None, ge=0)
-    """To the LLM, retries among them."""
-    tokens: int | None = Field(default=None, ge=0)
-    """Read and written."""
-    seconds: float | None = Field(default=None, ge=0)
-    """In which the LLM works on at least one request."""
-    human_labels: int | None = Field(default=None, ge=0)
-    """Of people; where it is below the budget, it is the budget."""
-    human_minutes: float | None = Field(default=None, ge=0)
-    """Of people, as measured while they label. No text is handed out after that."""
-
-    @property
-    def of_llm(self) -> bool:
-        return (self.requests, self.tokens, self.seconds) != (None, None, None)
 
 
 class JobArm(Frozen):

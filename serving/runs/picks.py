@@ -22,6 +22,13 @@ class Closed(ThresherError):
     """The run has read what experts said of these picks."""
 
 
+class NoPick(BadInput):
+    """A text that is no pick of the newest round that experts look over."""
+
+    def __init__(self, run: str, index: int, example: str) -> None:
+        super().__init__(f"{example[:80]!r} is no pick of round {index}", f"see GET /v1/runs/{run}/picks")
+
+
 class Picked(Frozen):
     """One pick of the LLM, as an expert sees it."""
 
@@ -83,13 +90,20 @@ class Picks:
             return
 
     def list(self, run: str, limit: int = 100, after: str | None = None) -> list[Decision]:
-        """The picks of the newest round that was looked over, in the order of choice; `after` is an example's id."""
+        """The picks of the newest round that was looked over, in the order of choice; `after` is an example's id.
+
+        Raises:
+            NoPick: `after` is none of them, perhaps because they are those of another round by now.
+        """
         with reading(self.engine) as connection:
             index = _newest(connection, run)
             here = and_(picks.c.run == run, picks.c.round == index)
             query = select(picks).where(here).order_by(picks.c.position).limit(limit)
             if after is not None:
-                last = select(picks.c.position).where(here, picks.c.example == after).scalar_subquery()
+                place = select(picks.c.position).where(here, picks.c.example == after)
+                last = connection.execute(place).scalar_one_or_none()
+                if last is None:
+                    raise NoPick(run, index, after)
                 query = query.where(picks.c.position > last)
             return [_decision(row) for row in connection.execute(query)]
 
@@ -100,7 +114,8 @@ class Picks:
             How many picks of the round are still undecided.
 
         Raises:
-            BadInput: there is no such pick in that round.
+            BadInput: the run asks no expert.
+            NoPick: there is no such pick in that round.
             Closed: the picks that were kept are with those who label.
         """
         with writing(self.engine) as connection:
@@ -145,8 +160,7 @@ def _asked(connection: Connection, asked: Any, example: str | None) -> Any:
         return and_(here, picks.c.kept.is_(None))
     one = and_(here, picks.c.example == example)
     if connection.execute(select(picks.c.example).where(one)).first() is None:
-        what = f"{example[:80]!r} is no pick of round {asked.round}"
-        raise BadInput(what, f"see GET /v1/runs/{asked.run}/picks")
+        raise NoPick(asked.run, asked.round, example)
     return one
 
 

@@ -11,11 +11,13 @@ from pydantic import Field
 
 from agent.domain import Round
 from agent.generate.filters import words
+from agent.students import LearnerSpec
 from prompts.messages import Frozen
-from serving.runs.job import Caps, Cell, Job, People
+from serving.runs.job import Cell, Job, People
 from serving.runs.rates import Rates
 from serving.runs.rehearse import Manner, PretendedLlm, part, rehearsed, zero_shot
 from serving.runs.tables import Table
+from serving.shapes_runs import Caps
 
 SEEDS = 3
 """That are rehearsed; further ones are taken to add as much as the last of these."""
@@ -208,6 +210,8 @@ def _assumptions(job: Job, table: Table, pace: Sequence[float]) -> tuple[str, ..
     rehearsed_with = len(part(job, table).columns)
     if rehearsed_with < len(table.columns):
         said.append(f"rehearsed with {rehearsed_with:,} random texts of {len(table.columns):,}")
+    if any(each.kind == "in-context" for each in _students(job)):
+        said.append("an in-context student asks the LLM for every text that it looks at: those questions are not in it")
     if len(job.seeds) > SEEDS:
         said.append(f"{SEEDS} of {len(job.seeds)} seeds are rehearsed; each other one adds as much as the last of them")
     if job.people.kind == "simulated":
@@ -218,6 +222,11 @@ def _assumptions(job: Job, table: Table, pace: Sequence[float]) -> tuple[str, ..
         f"(Brysbaert, 2019) and {DECIDING[1]:.0f} s to decide",
         *_asked(job.people),
     )
+
+
+def _students(job: Job) -> list[LearnerSpec]:
+    scouts = (each.recipe.scout for each in job.arms)
+    return [*job.learners, *(each for each in scouts if each is not None)]
 
 
 def _asked(people: People) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from agent.protocols import People as Answering
 from evaluation.records import Cell as CellRecord
 from serving.connect import Served, Setting
 from serving.llm.ledger import LedgeredChat
+from serving.models.resolve import Loaded
 from serving.runs import beside, outputs, wiring
 from serving.runs.job import Job
 from serving.runs.journal import LostLease
@@ -153,6 +154,7 @@ def prepare(
     job, store, folder = begun.job, begun.store, begun.folder
     settings, inputs = setting.settings, pool_of(job.id, setting.settings).parent
     encoder, embed = wiring.encoder(setting)
+    _same_encoder(job, encoder)
     served = (begun.served or wiring.connect(setting)) if job.llm and asks_llm else None
     _same(job, served)
     screen = screen or Screen(job)
@@ -294,6 +296,15 @@ def machine_line() -> str:
 def pool_of(run: str, settings: Settings) -> Path:
     """The copy of a run's texts."""
     return settings.home / "runs" / run / "pool.parquet"
+
+
+def _same_encoder(job: Job, encoder: Loaded) -> None:
+    if job.encoder is not None and encoder.hash != job.encoder.hash:
+        raise BadInput(
+            f"this run began with the encoder {job.encoder.name} (SHA-256 {job.encoder.hash[:12]}), {encoder.name} "
+            f"({encoder.hash[:12]}) is set now",
+            "name the encoder it began with: THRESHER_ENCODER",
+        )
 
 
 def _same(job: Job, served: Served | None) -> None:

@@ -12,8 +12,9 @@ from prompts.messages import Frozen
 from serving.runs import open_round
 from serving.runs.job import Job
 from serving.runs.open_round import People
+from serving.runs.spending import Spending
 from serving.runs.store import NoRun, Store, StoredRun
-from serving.shapes_runs import AskedNow, Chosen, Progress, RoundShown, RunShown
+from serving.shapes_runs import AskedNow, Charged, Chosen, Progress, RoundShown, RunShown
 
 
 class History(Frozen):
@@ -49,7 +50,10 @@ def shown(store: Store, run: StoredRun) -> RunShown:
     found, key = _shown(run, past), past.job.main.key()
     more = open_round.cost(store, run.id, key, past.summed, queue=past.people is not None)
     labels = found.human_labels + more.human_labels  # none of them where people answer through the queue
-    changed: dict[str, object] = {"cost": found.cost + more, "human_labels": labels}
+    cost = (found.cost + more).model_copy(update={"human_labels": labels})  # people who answer are ahead of the steps
+    changed: dict[str, object] = {"cost": cost, "human_labels": labels}
+    if past.job.caps.of_llm:
+        changed["charged"] = Charged.model_validate(vars(Spending(store.engine, run.id).used()))
     told = store.told(run.id) if run.state == "running" else None
     if told is not None:
         changed["progress"] = Progress.model_validate(told)
@@ -108,6 +112,7 @@ def _shown(run: StoredRun, past: _Past) -> RunShown:
         human_labels=(last.human_labels if last else 0) + people.labels,
         machine_labels=last.machine_labels if last else 0,
         cost=sum((each.cost for each in past.rounds), Cost()),
+        caps=job.caps,
         asked=asked,
     )
 

@@ -9,6 +9,7 @@ from agent.errors import BadInput
 from agent.generate.filters import digest
 from agent.recipe import Recipe
 from agent.recipes import RECIPES
+from agent.stopping import Budget
 from agent.students import Bert, FrozenLinear, LearnerSpec, SetFit, TfidfSvm
 from evaluation.cards import card
 from evaluation.records import Arm, Role
@@ -17,10 +18,13 @@ from serving.connect import Served
 from serving.models.resolve import Loaded
 from serving.roles.fingerprints import fingerprints
 from serving.runs import outputs, wiring
-from serving.runs.job import Caps, Job, JobArm, People
+from serving.runs.job import Job, JobArm, People
 from serving.runs.tables import Table
+from serving.shapes_runs import Caps
 
 LEARNERS: dict[str, LearnerSpec] = {"bert": Bert(), "setfit": SetFit(), "linear": FrozenLinear(), "svm": TfidfSvm()}
+LONGEST_NAME = 60
+"""Characters of a recipe's name."""
 COMPARED: tuple[tuple[str, Role, str], ...] = (
     ("agent", "agent", "agent"),
     ("random-and-machine", "control", "random people + LLM labels"),
@@ -44,6 +48,7 @@ class Wish:
     compare: bool = False
     seeds: int = 1
     students: tuple[str, ...] = ("bert",)
+    """Empty: what `own` trains."""
     simulate: bool = False
     noise: float = 0.0
     reads: int = 600
@@ -62,7 +67,8 @@ class Wish:
         """All that it runs, its own first."""
         if self.own is not None:
             return (self.own,)
-        return tuple(RECIPES[name](self.paid_texts, Bert(), self.reads) for name in self.ready)
+        made = (RECIPES[name](self.paid_texts, Bert(), self.reads) for name in self.ready)
+        return tuple(_in_answers(recipe, self.overlap) for recipe in made)
 
     @property
     def ready(self) -> tuple[str, ...]:
@@ -72,6 +78,18 @@ class Wish:
         return tuple(name for name, _, _ in COMPARED) if self.compare else (self.recipe,)
 
     @property
+    def learners(self) -> tuple[LearnerSpec, ...]:
+        """What is trained: the students that are named, else what the user's own recipe brings."""
+        if self.own is not None and not self.students:
+            return (self.own.learner,)
+        return tuple(LEARNERS[name] for name in self.students)
+
+    @property
+    def overlap(self) -> int:
+        """People who answer for each text."""
+        return self.people.overlap if self.people else 1
+
+    @property
     def most_labels(self) -> int:
         """The budget, or the cap where that is less."""
         return self.budget if self.caps.human_labels is None else min(self.budget, self.caps.human_labels)
@@ -79,7 +97,15 @@ class Wish:
     @property
     def paid_texts(self) -> int:
         """How many texts the budget pays for, where several people answer for each."""
-        return self.most_labels // (self.people.overlap if self.people else 1)
+        return self.most_labels // self.overlap
+
+
+def _in_answers(recipe: Recipe, overlap: int) -> Recipe:
+    """Ready recipes are made for a number of texts; a budget that ends one counts answers, `overlap` for each text."""
+    stop = recipe.stop
+    if not isinstance(stop, Budget):
+        return recipe
+    return recipe.model_copy(update={"stop": stop.model_copy(update={"labels": stop.labels * overlap})})
 
 
 def check(wish: Wish) -> None:
@@ -92,11 +118,12 @@ def check(wish: Wish) -> None:
     if wish.data_card:
         card(wish.data_card)
     _reads(wish)
+    _begins(wish.recipes)
     demand_single(wish.recipes, wish.table)
     if wish.compare and (wish.test is None or not wish.simulate):
         raise BadInput("a comparison needs gold labels of pool and test texts", "give --test FILE and --simulate")
-    if not wish.simulate and wish.seeds * len(wish.students) > 1:
-        what = f"{wish.seeds} seeds of {len(wish.students)} students would each ask people for {wish.budget} labels"
+    if not wish.simulate and wish.seeds * len(wish.learners) > 1:
+        what = f"{wish.seeds} seeds of {len(wish.learners)} students would each ask people for {wish.budget} labels"
         raise BadInput(what, "take one seed and one student, or simulate people with --simulate")
     _known("data", wish.table, wish)
     if wish.simulate:
@@ -112,9 +139,23 @@ def _named(wish: Wish) -> None:
         raise BadInput(f"there is no recipe {wish.recipe!r}", f"known: {', '.join(RECIPES)}")
     if wish.own is not None and wish.compare:
         raise BadInput("a comparison runs the ready recipes beside each other", "name a recipe, or do not compare")
+    name = "" if wish.own is None else wish.own.name
+    if len(name) > LONGEST_NAME or not name.isprintable() or "/" in name:  # steps and files are called by it
+        what = f"{name[:LONGEST_NAME]!r} is no name for a recipe"
+        raise BadInput(what, f"use up to {LONGEST_NAME} printable characters without a slash")
     unknown = [name for name in wish.students if name not in LEARNERS]
     if unknown:
         raise BadInput(f"there is no student {unknown[0]!r}", f"known: {', '.join(LEARNERS)}")
+
+
+def _begins(recipes: Sequence[Recipe]) -> None:
+    """Raises BadInput where a recipe's first strategy needs what only an earlier round leaves."""
+    for recipe in recipes:
+        first = recipe.steps[0].query
+        for need, named in (("student", "a trained student"), ("machine", "labels of the LLM")):
+            if need in first.needs:
+                what = f"the recipe {recipe.name!r} begins with {first.name!r}, which needs {named}"
+                raise BadInput(what, "begin with a strategy that needs neither, such as random")
 
 
 def _known(what: str, table: Table, wish: Wish) -> None:
@@ -152,6 +193,9 @@ def demand_single(recipes: Sequence[Recipe], table: Table) -> None:
 def _caps(wish: Wish) -> None:
     if wish.most_labels < 1:
         raise BadInput(f"a cap of {wish.caps.human_labels} labels of people leaves nothing to spend", "allow 1 or more")
+    if wish.paid_texts < 1:
+        what = f"{wish.most_labels} labels of people pay for no text that {wish.overlap} of them answer for"
+        raise BadInput(what, "give a larger budget, or ask fewer people for each text")
     if wish.caps.human_minutes is not None and wish.people is None and not wish.simulate:
         what = "nobody measures how long people take to fill in a file, so that no cap on minutes can be kept"
         raise BadInput(what, "let people label in the browser (make serve), or cap their labels")
@@ -186,10 +230,9 @@ def _labelled(what: str, table: Table) -> None:
 def plan(wish: Wish, served: Served | None, encoder: Loaded | None) -> Job:
     """The job that a wish amounts to; without models for a forecast only."""
     # The cells of a comparison share the cores (`serving.runs.beside`): one thread each, whatever the machine.
-    named_learners = (LEARNERS[name] for name in wish.students)
     learners = tuple(
         each.model_copy(update={"threads": 1}) if wish.compare and isinstance(each, Bert | SetFit) else each
-        for each in named_learners
+        for each in wish.learners
     )
     arms = _arms(wish, learners[0])
     simulated_or_file = People(kind="simulated" if wish.simulate else "file", noise=wish.noise)

@@ -22,7 +22,7 @@ DATA = {
     "bytes": 104220,
     "created": _AT,
 }
-COST = {"human_labels": 0, "human_seconds": 41.5, "calls": 62, "tokens_in": 21400, "tokens_out": 380, "seconds": 30.2}
+COST = {"human_labels": 3, "human_seconds": 41.5, "calls": 62, "tokens_in": 21400, "tokens_out": 380, "seconds": 30.2}
 RUN = {
     "id": "films-1b2c3d4e",
     "title": "films",
@@ -39,10 +39,13 @@ RUN = {
     "human_labels": 3,
     "machine_labels": 0,
     "cost": COST,
+    "caps": {"requests": 2000, "tokens": None, "seconds": None, "human_labels": None, "human_minutes": 60},
+    "charged": {"requests": 66, "tokens": 23100, "seconds": 31.4},
     "asked": {"kind": "labels", "round": 0, "done": 3, "total": 10},
     "progress": None,
 }
 _QUEUED = {**RUN, "state": "queued", "why": "", "human_labels": 0, "cost": {}, "asked": None}
+_QUEUED["charged"] = {"requests": 0, "tokens": 0, "seconds": 0.0}
 ITEM = {
     "token": "17-mTq0W0fJk2Yb1h3N",
     "example": "a",
@@ -72,7 +75,7 @@ _ROUND = {
     "sizes": {"unlabelled": 990, "labelled": 10},
     "human_labels": 10,
     "picked": 10,
-    "cost": COST,
+    "cost": {**COST, "human_labels": 10},
 }
 _WRITTEN = {
     "id": "g1",
@@ -84,13 +87,48 @@ _WRITTEN = {
 _EVENT = {"id": "12", "event": "label", "data": '{"round": 0, "done": 3, "total": 10}'}
 _LABEL = '{"id": "a", "text": "A warm and funny film.", "label": "positive", "provenance": "human"}\n'
 
+_PROMPTS = {
+    "id": "annotate/label",
+    "version": 1,
+    "fingerprint": _PROMPT,
+    "reply": "label",
+    "source": "label reads: one token, with its probability",
+    "variables": {"text": "the text to label"},
+    "slots": {"rationale": {"meaning": "whether a reason is given", "fillings": ["none", "before"], "default": "none"}},
+}
+_RECIPE = {
+    "name": "random",
+    "steps": [{"query": {"kind": "random"}, "size": 16, "annotate": {"kind": "human"}}],
+    "stop": {"kind": "budget", "labels": 16},
+    "learner": {"kind": "svm"},
+}
+_COMPONENT = {
+    "kind": "margin",
+    "family": "strategy",
+    "about": "Best average rank among uncertainty scores.",
+    "needs": ["student"],
+    "json_schema": {"type": "object", "properties": {"kind": {"const": "margin"}}},
+}
+_REGION = {"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": ["positive"]}}
+_PREDICTION = {"model_version": "films-1b2c3d4e@2", "score": 0.93, "result": [{"id": "machine", **_REGION}]}
+_TASKS = [{"data": {"id": "a", "text": "A warm and funny film."}, "predictions": [_PREDICTION]}]
+_CONFIG = """<View>
+  <Text name="text" value="$text"/>
+  <Choices name="label" toName="text" choice="single">
+    <Choice value="positive"/>
+    <Choice value="negative"/>
+  </Choices>
+</View>
+"""
+_UP = {"status": "UP", "model_class": "Thresher"}
+
 ANSWERS: dict[str, dict[str, Any]] = {
     "POST /v1/select": {
         "picks": [{"id": "b", "score": None, "reason": "mixed", "shown": 1, "listed": 2, "filled": False}],
         "by": "llm:qwen2.5-0.5b-instruct",
         "filled_share": 0.0,
         "notes": {},
-        "prompts": ["select/list@1#5b7e11aa"],
+        "prompts": ["select/choose@1#5b7e11aa"],
         "usage": _USAGE,
     },
     "POST /v1/annotate": {
@@ -114,9 +152,20 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "rejected": [],
         "refused": 0,
         "by": "llm:qwen2.5-0.5b-instruct",
-        "prompts": ["generate/texts@1#90aa12fe"],
+        "prompts": ["generate/gap@1#90aa12fe"],
         "usage": _USAGE,
     },
+    "GET /v1/prompts": {"items": [_PROMPTS], "next": None},
+    "POST /v1/prompts/{id}/render": {
+        "messages": [{"role": "user", "content": "Film review sentence: A warm and funny film."}],
+        "fingerprint": _PROMPT,
+        "slots": {"rationale": "none"},
+    },
+    "GET /v1/recipes": {
+        "items": [{"name": "random", "about": "Random sampling.", "asks_llm": False, "recipe": _RECIPE}],
+        "next": None,
+    },
+    "GET /v1/strategies": {"items": [_COMPONENT], "next": None},
     "POST /v1/datasets": DATA,
     "GET /v1/datasets": {"items": [DATA], "next": None},
     "GET /v1/datasets/{id}": DATA,
@@ -133,13 +182,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "human_labels": {"low": 32, "expected": 32, "high": 32},
         "human_minutes": {"low": 1.6, "expected": 4.3, "high": 10.7},
         "rounds": [
-            {"round": 0, "query": "llm_list", "size": 10, "annotate": "human", "llm_requests": 20, "human_labels": 10}
+            {"round": 0, "query": "llm", "size": 10, "annotate": "human", "llm_requests": 20, "human_labels": 10}
         ],
         "assumptions": ["a label takes a person 3 to 20 seconds"],
         "exceeds": [],
     },
     "POST /v1/runs": _QUEUED,
-    "GET /v1/runs": {"items": [RUN], "next": None},
+    "GET /v1/runs": {"items": [{**RUN, "charged": None}], "next": None},
     "GET /v1/runs/{run}": RUN,
     "POST /v1/runs/{run}/cancel": {**RUN, "state": "cancelled", "why": "by request", "asked": None},
     "POST /v1/runs/{run}/resume": _QUEUED,
@@ -200,6 +249,19 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "high": 0.59,
         },
     },
+    "GET /v1/runs/{run}/record": {
+        "id": "films-1b2c3d4e",
+        "thresher": "0.1.0",
+        "job": {},
+        "cells": [],
+        "seconds": 212.4,
+    },
+    "GET /label-studio/{project}/": _UP,
+    "GET /label-studio/{project}/health": _UP,
+    "GET /label-studio/{project}/metrics": {},
+    "POST /label-studio/{project}/setup": {"model_version": "films-1b2c3d4e@2"},
+    "POST /label-studio/{project}/predict": {"results": [_PREDICTION], "model_version": "films-1b2c3d4e@2"},
+    "POST /label-studio/{project}/webhook": {"status": "ok", "result": {"12": "answer"}},
     "GET /health": {"status": "alive"},
     "GET /ready": {"ready": True, "database": "ready", "engine": "qwen2.5-0.5b-instruct", "runs": "looked after"},
 }
@@ -207,6 +269,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
 OTHERS: dict[str, tuple[str, Any]] = {
     "GET /v1/runs/{run}/events": ("text/event-stream", _EVENT),
     "GET /v1/runs/{run}/labels": ("application/x-ndjson", _LABEL),
+    "GET /v1/runs/{run}/report": ("text/html", '<!doctype html><html lang="en"><title>films</title>…</html>'),
+    "GET /label-studio/{project}/config": ("application/xml", _CONFIG),
+    "GET /label-studio/{project}/tasks": ("application/json", _TASKS),
     "GET /metrics": ("text/plain", 'thresher_runs{state="running"} 1.0\n'),
 }
 """Media type and example of those that answer with something else."""

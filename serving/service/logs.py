@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TextIO
@@ -36,11 +37,18 @@ _SECRETS = re.compile(
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Format = Literal["text", "json"]
+LONGEST = 16 << 20
+"""Bytes of the log of a service in the background, which may run for months."""
 
 
-def configure(settings: Settings, out: TextIO | None = None) -> None:
-    """Sets up the logs of this process: on standard error unless told otherwise. What was set up before is replaced."""
-    handler = logging.StreamHandler(out or sys.stderr)
+def configure(settings: Settings, out: TextIO | None = None, file: Path | None = None) -> None:
+    """Sets up the logs of this process: on standard error unless told otherwise. What was set up before is replaced.
+
+    Args:
+        file: instead; where it is longer than `LONGEST`, a new one begins and the last is kept beside it as `.1`.
+    """
+    stream = logging.StreamHandler(out or sys.stderr)
+    handler = stream if file is None else RotatingFileHandler(file, maxBytes=LONGEST, backupCount=1, encoding="utf-8")
     handler.setFormatter(Lines(settings.log_format, secrets_of(settings)))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from agent.errors import StoreError
 from serving.runs.store import Store
 from serving.service.ending import BUSY, LATER, WAITING
@@ -183,14 +185,10 @@ def put_by(log: Path, most: int = LONGEST_LOG) -> None:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What a child's own settings are read from: the parent's variables, and what its settings were given otherwise."""
-    given = {name: getattr(settings, name) for name in settings.model_fields_set if name in _PASSED}
-    named = {f"THRESHER_{name.upper()}": str(value) for name, value in given.items()}
-    if settings.api_key is not None:
-        named["THRESHER_API_KEY"] = settings.api_key.get_secret_value()
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else each for name, each in given.items()}
+    named = {f"THRESHER_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
     return {**os.environ, **named, "PYTHONPATH": _path()}
-
-
-_PASSED = ("cache", "home", "model", "port", "engine_url", "database", "gpu", "log_format", "log_level")
 
 
 def _path() -> str:

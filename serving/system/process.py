@@ -67,7 +67,7 @@ def reap(pid: int) -> int | None:
 
 def detach(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Identity:
     """Starts a program that outlives us, leads its own group, and writes all it says into `log`."""
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
     nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
     output = [(os.POSIX_SPAWN_DUP2, handle, number) for number in (1, 2)]
     try:

@@ -12,11 +12,12 @@ from agent.query import Strategy
 from agent.recipe import Recipe
 from agent.recipes import RECIPES
 from agent.stopping import Budget
-from agent.students import Bert
+from agent.students import Bert, FrozenLinear
 from prompts.template import catalogue, load
 from serving.app import create_app
 from serving.problem import MEDIA
 from serving.routes.prompts import EXAMPLE
+from serving.routes.wishes import RunRequest, wish_of
 from serving.settings import Settings
 
 
@@ -124,3 +125,35 @@ def test_every_member_of_the_unions_has_its_schema(client: TestClient) -> None:
     only = got(client, "strategies?family=filter")["items"]
     assert {each["family"] for each in only} == {"filter"}
     assert client.get("/v1/strategies?family=magic").status_code == 422
+
+
+def test_a_recipe_sent_back_trains_the_learner_that_it_names(client: TestClient) -> None:
+    rows = client.post("/v1/datasets", content="text\nsun\nrain\n", headers={"Content-Type": "text/csv"})
+    (recipe,) = (each["recipe"] for each in got(client, "recipes?budget=4")["items"] if each["name"] == "random")
+    task = {"name": "weather", "labels": [{"name": "sunny"}, {"name": "rainy"}]}
+    body = {"task": task, "data": rows.json()["id"], "recipe": {**recipe, "learner": {"kind": "linear"}}}
+    desk = client.app.state.desk
+    assert wish_of(RunRequest.model_validate(body), desk).learners == (FrozenLinear(),)
+    assert wish_of(RunRequest.model_validate({**body, "students": ["bert"]}), desk).learners == (Bert(),)
+    assert wish_of(RunRequest.model_validate({**body, "recipe": "random"}), desk).learners == (Bert(),)
+
+
+@pytest.mark.parametrize(
+    ("people", "asked", "said"),
+    [
+        ("simulated", {"overlap": 3}, "`asked.overlap` says nothing to simulated people"),
+        ("simulated", {"experts": True}, "`asked.experts` says nothing to simulated people"),
+        ("queue", {"noise": 0.1}, "`asked.noise` says nothing to real people"),
+    ],
+)
+def test_what_those_who_answer_would_not_heed_is_refused(
+    client: TestClient, people: str, asked: dict[str, Any], said: str
+) -> None:
+    task = {"name": "weather", "labels": [{"name": "sunny"}, {"name": "rainy"}]}
+    answer = client.post("/v1/plan", json={"task": task, "data": "none", "people": people, "asked": asked})
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
+    whole = {"overlap": 1, "blind_share": 0.2, "experts": False, "noise": 0.0}
+    assert (
+        client.post("/v1/plan", json={"task": task, "data": "none", "people": people, "asked": whole}).status_code
+        == 404
+    )

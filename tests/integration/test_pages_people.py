@@ -127,6 +127,23 @@ def test_many_labels_have_keys_whatever_capslock_says_and_undo_marks_what_was_sa
     assert page.evaluate("document.activeElement.id") == "item-heading"
 
 
+def test_who_has_answered_all_that_one_person_can_is_told_that_others_have_to(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    run = waiting(server, tmp_path / "in", budget=8, recipe="random", reads=0, asked={"overlap": 2})
+    begin(page, server, run, "Ada")
+    for done in (1, 2):
+        page.keyboard.press("1")
+        expect(page.locator("#progress")).to_have_js_property("value", done)  # also where no other text follows
+    state = page.locator("#state")
+    expect(state).to_contain_text("You have answered all that you can: 2 of the 4 answers of round 1 have to come from")
+    httpx.post(f"{server.url}/v1/runs/{run}/review", json={"who": "Bob"}, timeout=30).raise_for_status()
+    expect(state).to_contain_text("1 of the 4 answers of round 1 have to come from somebody else. Others hold 1 more")
+    httpx.post(f"{server.url}/v1/runs/{run}/review", json={"who": "Eve"}, timeout=30).raise_for_status()
+    expect(state).to_contain_text("Others hold the last 2 of 4 texts of round 1.")
+    clean(page)
+
+
 def test_picks_are_kept_and_struck_by_key_and_then_labelled(server: Server, page: Page, tmp_path: Path) -> None:
     wish = uploaded(server, tmp_path / "in")
     run = begun(server, {**wish, "people": "queue", "asked": {"experts": True, "blind_share": 0}}).json()["id"]

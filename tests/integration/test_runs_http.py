@@ -9,7 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from serving.database import open_database, reading
+from serving.runs.schema import runs
 from serving.runs.tables import read_table
 from tests.support.cli import asked, user_files, weather_answer, weather_lean
 from tests.support.fake_openai import FakeOpenAI
@@ -140,14 +143,19 @@ def timeless(value: Any) -> Any:
     return [timeless(inner) for inner in value] if isinstance(value, list) else value
 
 
-def test_two_servers_on_one_database_work_on_a_run_once(llm: FakeOpenAI, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with Server(home, llm.url) as one, Server(home, llm.url) as two:
+def test_two_servers_on_one_database_work_on_a_run_once(llm: FakeOpenAI, database: str, tmp_path: Path) -> None:
+    """Both would look after it from its first moment on: it is claimed once, by one of them, and stays with it."""
+    llm.latency = 0.05
+    home, named = tmp_path / "home", {"THRESHER_DATABASE": database}
+    with Server(home, llm.url, **named) as one, Server(home, llm.url, **named) as two:
         run = begun(one, {**uploaded(one, tmp_path / "in"), "people": "simulated"}).json()["id"]
         assert over(two, run)["state"] == "done"
-        lines = httpx.get(f"{one.url}/v1/runs/{run}/events", timeout=60).text.splitlines()
-        keys = [line for line in lines if line.startswith("data: ") and '"key"' in line]
-        assert len(keys) == len(set(keys))
+        told = httpx.get(f"{two.url}/v1/runs/{run}/events", timeout=60).text
+        assert told.count('"state": "running"') == 1
+    engine = open_database(database)
+    with reading(engine) as connection:
+        assert connection.execute(select(runs.c.fence).where(runs.c.id == run)).scalar_one() == 1
+    engine.dispose()
 
 
 def test_a_run_is_cancelled_and_goes_on_when_asked_to(llm: FakeOpenAI, tmp_path: Path) -> None:

@@ -148,8 +148,13 @@ def test_keys_are_made_listed_and_revoked_on_the_command_line(tmp_path: Path) ->
     assert re.search(rf"{key.id} .*never used .*read review .*good .*Ada", listed)
     assert secret.rpartition("_")[2] not in listed
     assert Keys(engine).find(secret) is not None
-    assert thresher("keys", "revoke", key.id, cwd=tmp_path, **named).returncode == 0
+    Keys(engine).make("Bob", ["read"])
+    revoked = thresher("keys", "revoke", key.id, cwd=tmp_path, **named)
+    assert (revoked.returncode, revoked.stderr) == (0, "")
     assert Keys(engine).find(secret) is None
+    (last,) = (each for each in Keys(engine).list() if not each.revoked)
+    told = thresher("keys", "revoke", last.id, cwd=tmp_path, **named).stderr
+    assert told == "that was the last key: whoever calls from this machine may do everything now\n"
     engine.dispose()
     again = thresher("keys", "revoke", key.id, cwd=tmp_path, **named)
     assert (again.returncode, len(again.stderr.splitlines())) == (2, 1)

@@ -48,6 +48,7 @@ class Server:
                 return
             except httpx.HTTPError:
                 time.sleep(0.1)
+        self.kill()  # nobody else will: `with` was never entered
         raise AssertionError(f"the server did not start: {self.log.read_text(encoding='utf-8')[-3000:]}")
 
     def kill(self) -> None:

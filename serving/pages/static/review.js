@@ -37,9 +37,11 @@
 
   const enable = (on) => { for (const button of $("bar").querySelectorAll("button")) button.disabled = !on && button.id !== "undo"; };
 
+  const bar = ({ total, done }) => { $("progress").max = total || 1; $("progress").value = done; };
+
   const progress = async () => {
     const found = await look(`/review?who=${encodeURIComponent(person.who)}`);
-    $("progress").max = found.total || 1; $("progress").value = found.done;
+    bar(found);
     const pace = found.seconds_per_label ? `, ${found.seconds_per_label.toFixed(1)} s a text` : "";
     tell("state", `${found.done} of ${found.total} labels in round ${found.round + 1}; ${found.mine} by you in all${pace}`);
   };
@@ -58,13 +60,21 @@
 
   // Why there is no text, and what happens now.
   const nothing = async () => {
-    const found = await look("");
+    const found = await look(""), asked = await look("/review");
+    if (asked.total) bar(asked);  // a problem where nothing was asked yet
     const page = `/runs/${encodeURIComponent(run)}`;
     if (found.state === "done") idle(linked("The run is done: thank you.", `${page}/report`, "Read its report"), 0);
     else if (found.state === "failed" || found.state === "cancelled") idle(linked(`The run is ${found.state}.`, page, "See the run"), 0);
     else if (found.asked && found.asked.kind === "picks") idle(linked("Nothing is to be labelled yet: experts look over the LLM's picks first.", `${page}/picks`, "Look over the picks"));
-    else if (found.asked && found.state === "waiting") idle(`Others hold the last ${found.asked.total - found.asked.done} of ${found.asked.total} texts of round ${found.asked.round + 1}. What they give back comes here by itself.`);
+    else if (found.asked && found.state === "waiting") idle(missing(asked));
     else idle(`All labels that were asked for are in. ${found.progress ? `The run goes on: ${found.progress.doing}.` : "The student is trained on them."} The next texts come here by themselves.`);
+  };
+
+  // What is left of a round of which this person gets nothing: others look at it, or nobody yet who has not answered it.
+  const missing = ({ total, done, held, round }) => {
+    const left = total - done, free = left - held, more = held ? ` Others hold ${held} more; what they give back comes here by itself.` : "";
+    if (free > 0) return `You have answered all that you can: ${free} of the ${total} answers of round ${round + 1} have to come from somebody else.${more}`;
+    return `Others hold the last ${left} of ${total} texts of round ${round + 1}. What they give back comes here by itself.`;
   };
 
   const idle = (text, again = 4000) => {

@@ -228,6 +228,15 @@ def test_a_reason_is_asked_for_in_words_and_asked_again_where_there_is_none() ->
         explain(columns_of("a"), chat, Bench(TASK), "judge/label", {})
 
 
+def test_where_a_reason_is_asked_for_only_demonstrations_that_give_one_are_shown() -> None:
+    chat = ScriptedChat(lambda request: "Reason: it praises the sun.\nLabel: positive")
+    shown = (Demonstration("mud again", "rainy"), Demonstration("glow over the hills", "sunny", reason="It is praise."))
+    explain(columns_of("a"), chat, Bench(TASK, demonstrations=shown), "annotate/label", {})
+    said = [message.content for message in chat.requests[0].messages]
+    assert any("It is praise." in each for each in said)
+    assert not any("mud again" in each for each in said)
+
+
 def test_an_empty_batch_and_a_missing_llm() -> None:
     assert Llm().annotate(batch(), Bench(TASK, chat=says({}))) == ()
     with pytest.raises(BadInput, match="thresher engine up"):

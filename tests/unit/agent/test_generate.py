@@ -90,6 +90,21 @@ def test_a_text_that_the_token_limit_cut_off_is_no_candidate() -> None:
     assert {c.example.text for c in batch.candidates} == {"a long sentence about mild weather"}
 
 
+def test_a_whole_text_is_kept_where_the_limit_cut_off_one_that_nobody_wanted() -> None:
+    reply = ChatReply(text="1. a long sentence about mild weather\n2. another one that sto", finish="length")
+    ask = with_chat(lambda r: toy_answer(r) if r.read else reply, size=100)
+    batch = PLAIN.model_copy(update={"each": 1}).query(ask)
+    assert {c.example.text for c in batch.candidates} == {"a long sentence about mild weather"}
+    assert batch.notes["refused"] == 0
+
+
+def test_a_reply_of_which_nothing_is_whole_counts_as_refused() -> None:
+    reply = ChatReply(text="1. a long sentence about mild wea", finish="length")
+    batch = PLAIN.query(with_chat(lambda r: toy_answer(r) if r.read else reply, size=100))
+    assert batch.candidates == ()
+    assert batch.notes["refused"] == batch.notes["requests"] > 0
+
+
 def test_ids_of_written_texts_keep_out_of_the_way_of_the_users() -> None:
     ask = with_chat(writes, size=100)
     taken = Columns(["g0-0-0", *list(ask.candidates.ids)[1:]], ask.candidates.texts)

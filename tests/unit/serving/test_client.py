@@ -347,6 +347,17 @@ def test_data_sets(service: Client, tmp_path: Path) -> None:
     assert {each.id for each in service.datasets.list()} >= {found.id, many.id}
 
 
+def test_files_of_other_tools_go_both_ways(service: Client, tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps([{"data": {"id": "a", "text": "one"}}]))
+    assert service.datasets.upload(path, format="label-studio").rows == 1
+    with pytest.raises(Invalid, match="is no table"):
+        service.datasets.upload(path)
+    script = Script(httpx.Response(200, content=b"[]"))
+    assert script.client.runs.save_labels("r1", tmp_path / "back.json", "argilla").read_bytes() == b"[]"
+    assert script.seen[0].url.params["format"] == "argilla"
+
+
 def test_refused_uploads(service: Client, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="the upload row 2: column 'text' is '', no text"):
         service.datasets.upload([{"text": "a"}, {"text": ""}])

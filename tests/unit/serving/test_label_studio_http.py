@@ -176,6 +176,12 @@ def test_what_waits_is_exported_in_order_until_it_is_labelled(client: TestClient
     assert found[0]["predictions"][0]["score"] == 0.7
 
 
+def test_what_nobody_waits_for_any_more_is_no_task(client: TestClient) -> None:
+    client.app.state.desk.reviews.put(RUN, 0, ASKS, TASK.names, most=1.0)
+    sent(client, event(1, "rainy"))
+    assert client.get(f"{BACK}/tasks").json() == [], "people's time is spent, and what was left was taken back"
+
+
 def test_an_annotation_is_a_label_of_a_person_and_the_run_goes_on_with_the_last(client: TestClient) -> None:
     put(client)
     assert sent(client, event(0, "sunny", 1, parent_prediction=8)) == {"1": "answer"}
@@ -339,6 +345,9 @@ def test_a_finished_run_goes_out_as_both_formats_and_comes_in_as_a_data_set(clie
         assert [e["meta"]["source"] for e in found] == [4, 0]
         assert found[0]["meta"]["thresher"]["history"] == [machine]
         assert found[1]["meta"]["thresher"]["history"][0]["cost"]["human_seconds"] == 6.5
+    for path in ("datasets", f"runs/{RUN}/labels"):  # every format that there is is named
+        unknown = client.request("POST" if path == "datasets" else "GET", f"/v1/{path}?format=xml").json()["detail"]
+        assert "'label-studio' or 'argilla' (given: xml)" in unknown
     refused = client.post("/v1/datasets?format=label-studio", content=b'[{"data": {"text": 3}}]')
     assert (refused.status_code, "row 1: column 'text' is 3" in refused.json()["detail"]) == (422, True)
     assert client.post("/v1/datasets", content=b"[]", headers={"Content-Type": "application/json"}).status_code == 415

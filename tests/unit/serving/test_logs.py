@@ -50,6 +50,20 @@ def lines(out: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
+@pytest.mark.usefixtures("out")
+def test_a_file_stays_bounded_however_long_the_service_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LONGEST", 2000)
+    file = tmp_path / "service.log"
+    file.write_text("what the process said before\n")
+    logs.configure(settings(tmp_path), file=file)
+    for n in range(100):
+        logging.getLogger("serving.x").info("said %d", n)
+    logging.getLogger().handlers[0].close()
+    assert sorted(each.name for each in tmp_path.glob("service.log*")) == ["service.log", "service.log.1"]
+    assert all(each.stat().st_size <= 2000 for each in tmp_path.glob("service.log*"))
+    assert "said 99" in file.read_text()
+
+
 def test_a_line_bears_the_ids_of_what_it_belongs_to_also_in_threads(out: io.StringIO, tmp_path: Path) -> None:
     logs.configure(settings(tmp_path), out)
     with about(run="weather", round="3"), about(call="abc", round="4"):

@@ -1,5 +1,7 @@
 """The OpenAPI document: keys, an example of every body, examples of answers that are ones; the page shows them."""
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jsonschema_rs import validator_for
 
+from prompts.template import catalogue
 from serving.app import create_app
 from serving.service.examples import ANSWERS, OTHERS
 from serving.settings import Settings
@@ -49,6 +52,21 @@ def test_every_body_has_an_example_and_every_operation_but_three_says_how_a_key_
         "GET /ready",
         "GET /metrics",
     }
+
+
+def test_every_operation_has_an_example_of_what_it_takes_or_answers(app: FastAPI) -> None:
+    without = set(operations(app))
+    for name, each in operations(app).items():
+        answers = [answer for status, answer in each["responses"].items() if status[0] == "2"]
+        answered = any("example" in content for answer in answers for content in answer.get("content", {}).values())
+        without -= {name} if answered else set()
+    assert without == {"GET /v1/runs/{run}/model", "POST /v1/runs/{run}/review/{token}/skip"}, "bytes, and nothing"
+
+
+def test_examples_name_prompts_that_there_are(app: FastAPI) -> None:
+    named = re.findall(r"\b([a-z]+/[a-z]+)@1#", json.dumps([ANSWERS, OTHERS]))
+    assert len(named) >= 4
+    assert set(named) <= {prompt.id for prompt in catalogue()}
 
 
 def test_examples_of_answers_are_such_answers(app: FastAPI) -> None:

@@ -10,14 +10,15 @@ from agent.exchange import ChatReply, ChatRequest, Cost
 from agent.query import Bald, First, LlmChoose, Random
 from agent.recipe import Recipe, Step
 from agent.stopping import Rounds
-from agent.students import FrozenLinear, TfidfSvm
+from agent.students import FrozenLinear, InContext, TfidfSvm
 from prompts.messages import Message
 from serving.database import open_database
 from serving.llm.ledger import Claim, Ledger
-from serving.runs.job import Caps, Job
+from serving.runs.job import Job
 from serving.runs.plan import Forecast, forecast
 from serving.runs.rates import FEWEST, assumed, measured
 from serving.runs.rehearse import PretendedLlm, rehearsed
+from serving.shapes_runs import Caps
 from serving.system.owner import new_owner
 from tests.support.toy_jobs import toy_job, toy_table, toy_worker
 from tests.support.toy_runs import Remembering
@@ -68,6 +69,12 @@ def test_several_answers_to_a_text_are_labels_of_the_budget_each() -> None:
     assert twice.human_labels.expected == 8, "the ninth label pays for nothing"
     assert "2 people answer each item, and each answer is a label of the budget" in twice.assumptions
     assert "one person answers each item" in planned(job).assumptions
+
+
+def test_what_an_in_context_student_asks_is_not_foreseen_and_said_to_be_missing() -> None:
+    job = toy_job("random", learners=(InContext(),))
+    assert any("those questions are not in it" in line for line in planned(job).assumptions)
+    assert not any("in-context" in line for line in planned(toy_job("random")).assumptions)
 
 
 def test_a_classic_recipe_asks_no_llm() -> None:

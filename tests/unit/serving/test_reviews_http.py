@@ -183,5 +183,7 @@ def test_picks_that_are_none_are_refused(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (422, f"run '{RUN}' asks no expert about picks")
     client.app.state.desk.picks.put(RUN, 0, picks("a"))
     answer = client.post(f"{RUNS}/picks/zzz", json={"keep": True})
-    assert (answer.status_code, answer.json()["detail"]) == (422, "'zzz' is no pick of round 0")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "'zzz' is no pick of round 0")
+    answer = client.get(f"{RUNS}/picks?after=zzz")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "'zzz' is no pick of round 0"), "no end of a list"
     assert client.get("/v1/runs/unknown/picks").status_code == 404

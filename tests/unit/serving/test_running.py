@@ -10,8 +10,10 @@ import pytest
 from agent.errors import BadInput, StoreError, Waiting
 from agent.generate import Generate
 from agent.protocols import Bench
-from agent.recipe import WeightsUsed
+from agent.query import Margin
+from agent.recipe import Recipe, Step, WeightsUsed
 from agent.recipes import RECIPES
+from agent.stopping import Budget
 from agent.students import FrozenLinear
 from prompts.template import load
 from serving.connect import Served, Setting
@@ -19,6 +21,7 @@ from serving.llm.probe import Honours
 from serving.models.resolve import Loaded
 from serving.roles.fingerprints import fingerprints
 from serving.runs import running
+from serving.runs.job import People
 from serving.runs.people import FilePeople
 from serving.runs.running import Work, execute, keep, kept, recall
 from serving.runs.store import Store
@@ -51,6 +54,14 @@ SERVED = Served(
     honours=HONOURS,
 )
 ENCODER = Loaded(name="e", variant="E", path=Path("/e"), source="local", hash="cd")
+
+FIRST_A_STUDENT = Recipe(
+    name="mine", steps=(Step(query=Margin(), size=4),), stop=Budget(labels=8), learner=FrozenLinear()
+)
+
+
+def named(name: str) -> Recipe:
+    return FIRST_A_STUDENT.model_copy(update={"name": name})
 
 
 def wish(**fields: object) -> Wish:
@@ -92,6 +103,17 @@ REFUSED = {
     "few reads": ({"reads": 2, "budget": 8}, "the LLM is to label 2 texts"),
     "no reads for machine-only": ({"recipe": "machine-only", "reads": 0}, "give --reads 1 or more"),
     "real people twice": ({"seeds": 2}, "2 seeds of 1 students would each ask people for 8 labels; take one seed"),
+    "nothing to begin with": (
+        {"own": FIRST_A_STUDENT, "students": ()},
+        "the recipe 'mine' begins with 'margin', which needs a trained student; begin with a strategy that needs",
+    ),
+    "long name": ({"own": named("a" * 61)}, f"'{'a' * 60}' is no name for a recipe; use up to 60 printable characters"),
+    "name with a slash": ({"own": named("a/b")}, "'a/b' is no name for a recipe"),
+    "name of no characters": ({"own": named("a\0")}, "'a\\x00' is no name for a recipe"),
+    "no text paid for": (
+        {"recipe": "random", "people": People(kind="queue", overlap=9)},
+        "8 labels of people pay for no text that 9 of them answer for; give a larger budget, or ask fewer people",
+    ),
     "two students": ({"students": ("svm", "bert")}, "1 seeds of 2 students would each ask people"),
 }
 
@@ -131,6 +153,22 @@ def test_a_plan_holds_everything_that_decides_the_run() -> None:
     assert job.test_reads == 300
     changed = [wish(budget=9), wish(recipe="random"), wish(table=toy_table(41)), wish(reads=99)]
     assert len({plan(each, SERVED, ENCODER).id for each in [wish(), *changed]}) == 5
+
+
+@pytest.mark.parametrize("overlap", [1, 2, 3])
+@pytest.mark.parametrize("recipe", ["random", "uncertainty", "diversity"])
+def test_where_several_answer_for_a_text_a_run_ends_with_its_budget_and_not_before(recipe: str, overlap: int) -> None:
+    job = plan(wish(recipe=recipe, budget=12, people=People(kind="queue", overlap=overlap)), None, ENCODER)
+    found = job.arms[0].recipe
+    assert sum(step.size for step in found.steps) * overlap == 12
+    assert found.stop == Budget(labels=12)
+
+
+def test_a_recipe_of_ones_own_brings_its_learner_unless_a_student_is_named() -> None:
+    own = RECIPES["random"](8, FrozenLinear(), 0)
+    assert plan(wish(own=own, students=()), None, ENCODER).learners == (FrozenLinear(),)
+    assert plan(wish(own=own), None, ENCODER).learners == (LEARNERS["svm"],)
+    check(wish(own=own, students=()))
 
 
 def test_only_recipes_that_ask_an_llm_need_one() -> None:
@@ -194,6 +232,13 @@ def test_a_run_goes_on_with_the_weights_it_began_with() -> None:
         running._same(job, SERVED.model_copy(update={"model": "other"}))
     with pytest.raises(BadInput, match="began with m"):
         running._same(job, SERVED.model_copy(update={"hash": "ef"}))
+
+
+def test_a_run_goes_on_with_the_encoder_it_began_with() -> None:
+    job = plan(wish(), SERVED, ENCODER)
+    running._same_encoder(job, ENCODER.model_copy(update={"name": "/copied/e", "source": "hub"}))
+    with pytest.raises(BadInput, match=r"began with the encoder e \(SHA-256 cd\), other \(ef\) is set now"):
+        running._same_encoder(job, ENCODER.model_copy(update={"name": "other", "hash": "ef"}))
 
 
 def work(tmp_path: Path, worker: Worker) -> Work:

@@ -10,8 +10,23 @@ import pytest
 from serving.database import open_database
 from serving.runs.store import Store
 from serving.service.ending import BUSY, FAILED, LATER, WAITING
-from serving.service.supervisor import LONGEST_REST, MOST_CRASHES, REST, Supervisor, put_by
-from serving.settings import Settings
+from serving.service.supervisor import LONGEST_REST, MOST_CRASHES, REST, Supervisor, environment, put_by
+from serving.settings import Settings, load
+
+
+def test_a_childs_settings_are_those_of_its_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"home": tmp_path, "encoder": "/my/encoder", "llm_timeout": 7.5, "gpu": None}
+    secrets = {"api_key": "sesame", "THRESHER_HUB_TOKEN": "open"}
+    mine = Settings.model_validate({**given, **secrets, "THRESHER_HUB_OFFLINE": True})
+    for name, value in environment(mine).items():
+        monkeypatch.setenv(name, value)
+    child = load()
+    assert child.hub_offline
+    assert {name: getattr(child, name) for name in given} == given
+    assert child.api_key is not None
+    assert child.api_key.get_secret_value() == "sesame"
+    assert child.hub_token is not None
+    assert child.hub_token.get_secret_value() == "open"
 
 
 class Child:

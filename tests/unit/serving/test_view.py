@@ -2,13 +2,20 @@
 
 from pathlib import Path
 
+from fastapi.testclient import TestClient
+
 from agent.domain import Batch, Cost, Round
 from agent.lab import Labels
+from serving.app import create_app
 from serving.database import open_database
+from serving.llm.meter import Used
 from serving.runs.picks import Picks
 from serving.runs.reviews import Reviews
+from serving.runs.spending import Spending
 from serving.runs.store import Store
 from serving.runs.view import shown, shown_all
+from serving.settings import Settings
+from serving.shapes_runs import Caps, Charged
 from tests.support.review_toys import NAMES, SUNNY, asks
 from tests.support.toy_jobs import toy_job
 from tests.unit.serving.test_reviews_http import picks
@@ -47,6 +54,7 @@ def test_an_open_round_counts_as_far_as_it_is(tmp_path: Path) -> None:
     reviews.answer(item.token, SUNNY, 0.0)
     found = shown(store, store.get(run))
     assert (found.human_labels, found.why) == (1, "people have given 1 of 3 labels in round 1")
+    assert found.cost.human_labels == 1, "one answer, one number"
     assert shown_all(store, [store.get(run)])[0].human_labels == 1, "in a list as well"
     for _ in range(2):
         item = reviews.lease(run, "ann")
@@ -70,3 +78,26 @@ def test_without_a_queue_the_steps_say_what_people_gave(tmp_path: Path) -> None:
     store.journal(run, start).step("0/annotate", Labels, lambda: Labels(annotations=(), cost=paid + CALLS))
     found = shown(store, store.get(run))
     assert (found.human_labels, found.cost, found.asked) == (3, paid + CALLS, None)
+
+
+def test_what_is_spent_stands_against_the_caps(tmp_path: Path) -> None:
+    caps = Caps(requests=100, seconds=0, human_minutes=30)
+    app = create_app(Settings(home=tmp_path, cache=tmp_path, engine_url="http://127.0.0.1:9"))
+    store, job = app.state.desk.store, toy_job(people="queue").model_copy(update={"caps": caps})
+    store.begin(job.id, job.model_dump_json(), str(tmp_path), "service")
+    assert shown(store, store.get(job.id)).charged == Charged(requests=0, tokens=0, seconds=0)
+    Spending(store.engine, job.id).book(Used(requests=40, tokens=1200, seconds=2.0))
+    found = shown(store, store.get(job.id))
+    assert (found.caps, found.charged) == (caps, Charged(requests=40, tokens=1200, seconds=2.0))
+    page = " ".join(TestClient(app).get(f"/runs/{job.id}").text.split())
+    assert 'LLM requests against the cap</dt><dd>40 of 100<meter min="0" max="100" value="40"' in page
+    assert "LLM seconds against the cap</dt><dd>2 of 0</dd>" in page
+    assert "LLM tokens against the cap" not in page, "nobody capped them"
+    assert '0.0 of 30 min<meter min="0" max="30.0" value="0.0"' in page
+    app.state.desk.database.dispose()
+
+
+def test_a_run_without_caps_has_nothing_to_stand_against(tmp_path: Path) -> None:
+    store, run, _ = begun(tmp_path, "queue")
+    found = shown(store, store.get(run))
+    assert (found.caps, found.charged) == (Caps(), None)
