@@ -37,6 +37,13 @@ def test_a_recipe_knows_whether_it_asks_an_llm(name: str) -> None:
     assert RECIPES[name](8, FrozenLinear(), 8).asks_llm is (name in {"agent", "machine-only", "random-and-machine"})
 
 
+@pytest.mark.parametrize("name", ["random", "diversity", "uncertainty"])
+def test_a_student_that_takes_long_is_trained_once_where_no_strategy_asks_for_one(name: str) -> None:
+    own = name == "uncertainty"
+    assert RECIPES[name](32, Bert(), 600).scout == (None if own else FrozenLinear())
+    assert RECIPES[name](32, TfidfSvm(), 600).scout is None
+
+
 def test_the_last_step_repeats() -> None:
     steps = (Step(query=Random(), size=1), Step(query=Random(), size=2))
     recipe = Recipe(name="r", steps=steps, stop=Budget(labels=9), learner=FrozenLinear())
