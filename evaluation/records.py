@@ -77,7 +77,8 @@ class Cell(Frozen):
     renamed: str | None = None
     """What the arm must be called if the fallback made as many of its picks in every seed as it did in this one."""
     notes: dict[str, float] = {}
-    """Counts: `lists` the LLM was shown, how many were `refused`, what it has `chosen`; generated texts `rejected`."""
+    """Counts: `lists` the LLM was shown, how many were `refused`, what it has `chosen`; generated texts `rejected`, and
+    requests for a text that brought none (`unwritten`)."""
 
 
 class Arm(Frozen):

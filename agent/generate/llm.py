@@ -64,7 +64,7 @@ class Generate(Frozen):
         return Batch(picks=picks, by=self._by(ask), notes=notes, candidates=candidates, verdicts=verdicts)
 
     def write(self, places: Sequence[Gap], ask: Query) -> tuple[tuple[Candidate, ...], dict[str, float]]:
-        """What the LLM wrote for these places, unfiltered, and how many requests brought no whole text (`refused`)."""
+        """What the LLM wrote for these places, unfiltered; how many requests brought no whole text is `unwritten`."""
         if ask.chat is None:
             raise BadInput("generation asks an LLM, and none is there", "start one with: thresher engine up")
         places = [self._showing(place, ask) for _ in range(self.asks) for place in places]
@@ -78,8 +78,8 @@ class Generate(Frozen):
             for i, (place, texts) in enumerate(zip(places, written, strict=True))
             for n, text in enumerate(texts)
         )
-        refused = sum(not texts for texts in written)
-        return candidates, {"requests": float(len(requests)), "refused": float(refused)}
+        unwritten = sum(not texts for texts in written)
+        return candidates, {"requests": float(len(requests)), "unwritten": float(unwritten)}
 
     def _showing(self, place: Gap, ask: Query) -> Gap:
         """The place with the few of its texts that one request shows: the parents of what comes of it."""

@@ -138,7 +138,7 @@ def generate(head: GenerateHead, known: Columns, means: Means) -> Generated:
     return Generated(
         accepted=tuple(each for each in written if each.accepted),
         rejected=tuple(each for each in written if not each.accepted),
-        refused=int(notes["refused"]),
+        refused=int(notes["unwritten"]),
         by=f"llm:{chat.name}@{next(p for p in prompts if p.startswith(f'{writer.prompt}@'))}",
         prompts=prompts,
         usage=chat.usage(),

@@ -239,7 +239,7 @@ def _counts(outcome: Outcome) -> dict[str, float]:
     """What came of the lists that the LLM was shown, and of the texts that it wrote."""
     counts = {"rejected": float(sum(r.rejected for r in outcome.history))}
     notes = [note for batch in outcome.batches for note in batch.notes.items()]
-    for name in ("lists", "asked_again", "refused", "failed", "chosen"):
+    for name in ("lists", "asked_again", "refused", "failed", "chosen", "unwritten"):
         # a selector inside another one has its notes under a longer name, such as `first_lists`
         found = [count for key, count in notes if key == name or key.endswith(f"_{name}")]
         counts |= {name: sum(found)} if found else {}

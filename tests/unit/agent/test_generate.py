@@ -71,7 +71,7 @@ def test_a_reply_that_holds_no_text_is_asked_for_again_and_counted_as_refused() 
     ask = with_chat(lambda r: toy_answer(r) if r.read else ChatReply(text=""), size=10)
     batch = PLAIN.query(ask)
     assert batch.picks == ()
-    assert batch.notes["refused"] == batch.notes["requests"] > 0
+    assert batch.notes["unwritten"] == batch.notes["requests"] > 0
 
 
 def test_without_an_llm_nothing_is_written() -> None:
@@ -95,14 +95,14 @@ def test_a_whole_text_is_kept_where_the_limit_cut_off_one_that_nobody_wanted() -
     ask = with_chat(lambda r: toy_answer(r) if r.read else reply, size=100)
     batch = PLAIN.model_copy(update={"each": 1}).query(ask)
     assert {c.example.text for c in batch.candidates} == {"a long sentence about mild weather"}
-    assert batch.notes["refused"] == 0
+    assert batch.notes["unwritten"] == 0
 
 
-def test_a_reply_of_which_nothing_is_whole_counts_as_refused() -> None:
+def test_a_reply_of_which_nothing_is_whole_counts_as_unwritten() -> None:
     reply = ChatReply(text="1. a long sentence about mild wea", finish="length")
     batch = PLAIN.query(with_chat(lambda r: toy_answer(r) if r.read else reply, size=100))
     assert batch.candidates == ()
-    assert batch.notes["refused"] == batch.notes["requests"] > 0
+    assert batch.notes["unwritten"] == batch.notes["requests"] > 0
 
 
 def test_ids_of_written_texts_keep_out_of_the_way_of_the_users() -> None:
