@@ -167,8 +167,8 @@ def test_rejected_texts_and_refused_lists_are_counted(tmp_path: Path) -> None:
     lines = told(summary.model_copy(update={"notes": notes, "filled_share": 0.25})).splitlines()
     assert "lists: 8 shown, 3 with a reply that was no choice" in lines
     assert "generated texts that were rejected: 5" in lines
-    lines = told(summary.model_copy(update={"notes": {**notes, "unwritten": 4.0}})).splitlines()
-    assert "generated texts that were rejected: 5; requests that brought none: 4" in lines
+    more = told(summary.model_copy(update={"notes": {**notes, "unwritten": 4.0}})).splitlines()
+    assert "generated texts that were rejected: 5; requests that brought none: 4" in more
     assert any(line.endswith("filled by the fallback: 25%") for line in lines)
 
 
