@@ -22,7 +22,7 @@ from tests.support.server import Server
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.student, pytest.mark.timeout(3600)]
 
-BUDGET, PEOPLE = 4, 2
+BUDGET, PEOPLE = 8, 2
 """Labels in all, and for each text: one from Label Studio, one from the run's own queue."""
 SECONDS = 3.5
 """How long the person says that each label took."""
