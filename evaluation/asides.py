@@ -9,8 +9,12 @@ from evaluation.records import Cell, Comparison, RunSummary
 
 
 def asides(report: Comparison) -> str:
-    """How the LLM chose and how it labelled, in lines; the report has the pictures."""
-    lines = chosen(report.cells)
+    """How the LLM chose and how it labelled, in lines; the report has the pictures.
+
+    Students of an arm that chooses without them share its lists and texts, which are counted once: with the first.
+    """
+    student = report.student or next((cell.student for cell in report.cells if cell.student), "")
+    lines = chosen([cell for cell in report.cells if cell.student == student])
     if (labels := report.labels) is not None:
         lines.append(
             f"LLM labels: {labels.accuracy:.1%} of {labels.n} right ({labels.raw_accuracy:.1%} before calibration), "

@@ -186,3 +186,11 @@ def test_a_report_says_who_answered(tmp_path: Path, people: People, said: str) -
     assert settings["people"].startswith(said)
     simulated = any("People are simulated" in line for line in caveats(job))
     assert simulated == (people.kind == "simulated")
+
+
+def test_choices_that_two_students_share_are_counted_once(tmp_path: Path) -> None:
+    worker = toy_worker(toy_job("agent", "random"), tmp_path)
+    report = report_of(worker, record(worker), worker.outcome(worker.job.main))
+    assert isinstance(report, Comparison)
+    also = [cell.model_copy(update={"student": "another"}) for cell in report.cells]
+    assert asides(report.model_copy(update={"cells": (*report.cells, *also)})) == asides(report)
