@@ -14,7 +14,21 @@ from agent.domain import Annotation, Batch, Cost, Round, Stop
 from agent.errors import BadInput, CapReached, Unanswered
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
 from agent.pool import Pool
-from agent.protocols import Bench, ChatModel, Experts, Fence, Floats, Journal, Query, Student, Weighted
+from agent.protocols import (
+    Annotator,
+    Bench,
+    ChatModel,
+    Cleaner,
+    Experts,
+    Fence,
+    Floats,
+    Journal,
+    Learner,
+    Query,
+    StoppingRule,
+    Student,
+    Weighted,
+)
 from agent.query.choose import missing
 from agent.recipe import RunSpec, Step
 from agent.seeds import generator
@@ -154,9 +168,10 @@ class Lab:
         bench = replace(self.bench, round=index, left=self._left(pool), suggested=suggested)
         standing = {id_: a.id for id_, a in known.items()}
         labels: list[Annotation] = []
+        annotator: Annotator = step.annotate
         capped = batch.capped
         try:
-            given = () if capped else step.annotate.annotate(batch, bench)
+            given = () if capped else annotator.annotate(batch, bench)
         except CapReached as cap:
             given, capped = (), _said(cap, index)
         for a in given:
@@ -200,7 +215,8 @@ class Lab:
         """Line 3. Beside the recipe's rule, a run ends at its caps, and where nothing is left to choose."""
         if (stop := self._capped(history[-1], pool)) is not None:
             return stop
-        if (stop := self.spec.recipe.stop.check(history)) is not None:
+        rule: StoppingRule = self.spec.recipe.stop
+        if (stop := rule.check(history)) is not None:
             return stop
         last, repeats = history[-1], len(history) >= len(self.spec.recipe.steps)
         # A step that is not the last one leaves it to the next.
@@ -275,13 +291,15 @@ class Lab:
         if not len(labelled):
             raise BadInput("nothing is labelled yet, so nothing can be trained", "let the first step label something")
         bench = replace(self.bench, gold=None, people=None)  # what is learned from is in L, and nowhere else
-        weighted = self.spec.recipe.clean.clean(labelled, bench)
+        cleaner: Cleaner = self.spec.recipe.clean
+        weighted = cleaner.clean(labelled, bench)
         start = self.spec.encoder.hash if self.spec.encoder else ""
         folder = None if self.students is None else self.students / _key(learner, weighted, self.spec, start)
+        trainer: Learner = learner
         if folder is not None and folder.exists():
-            return learner.load(folder, self.spec.task, bench)
+            return trainer.load(folder, self.spec.task, bench)
         with self.watch.of("training"):
-            student = learner.fit(weighted, self.spec.task, bench, self.spec.training_rng())
+            student = trainer.fit(weighted, self.spec.task, bench, self.spec.training_rng())
         if folder is not None:
             _keep(student, folder)
         return student

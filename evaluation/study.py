@@ -183,14 +183,19 @@ class Planned(Frozen):
 
 
 def planned(study: Study) -> tuple[Planned, ...]:
-    """All cells, shuffle by shuffle, so that a study ended early has whole shuffles of everything."""
-    most = max(student.shuffles or study.shuffles for student in study.students)
+    """All cells, shuffle by shuffle, so that a study ended early has whole shuffles.
+
+    Students of fewer shuffles come after the others: they are given fewer because they take long, and get the time that
+    is left.
+    """
+    shuffles = {student.name: student.shuffles or study.shuffles for student in study.students}
     return tuple(
         Planned(data=data, student=student.name, shuffle=shuffle, training=training, arm=arm.name)
+        for most in sorted(set(shuffles.values()), reverse=True)
         for shuffle in range(most)
         for data in study.sets
         for student in study.students
-        if shuffle < (student.shuffles or study.shuffles)
+        if shuffles[student.name] == most
         for training in range(student.trainings or study.trainings)
         for arm in study.arms_of(student.name)
     )

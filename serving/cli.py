@@ -8,7 +8,7 @@ import typer
 
 from agent.errors import ThresherError, Waiting
 from serving.commands import ablate, data, engine, export, keys, models, plan, report, roles, run, serve, service, study
-from serving.system.machine import share_cores
+from serving.system.machine import share_cores, sum_in_order
 
 INTERRUPTED = 130
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
@@ -44,6 +44,7 @@ app.add_typer(data.app, name="data")
 def main() -> None:
     """Exit codes: 0 done, 2 something the user can mend, 3 people have to answer first, 130 interrupted."""
     share_cores()
+    sum_in_order()
     logging.getLogger().addHandler(logging.NullHandler())  # errors are one line; the service sets up its own log
     try:
         code = app(prog_name="thresher", standalone_mode=False)  # so that a wrong option, too, is told in one line

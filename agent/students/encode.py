@@ -3,9 +3,9 @@
 Torch and transformers are imported inside the functions, so that a specification of a student costs nothing to read.
 """
 
-import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,6 +61,23 @@ def quiet() -> Generator[None]:
             logging.enable_progress_bar()
 
 
+@cache
+def _sums_in_order(card: int) -> bool:
+    """Whether cuBLAS gives one sum for one product: `CUBLAS_WORKSPACE_CONFIG` is set, as `thresher` does.
+
+    Torch refuses every product in deterministic mode where it does not; equal seeds are equal up to rounding then.
+    """
+    import torch
+
+    one = torch.ones(2, 2, device=f"cuda:{card}")
+    torch.use_deterministic_algorithms(True)
+    try:
+        torch.mm(one, one)
+    except RuntimeError:
+        return False
+    return True
+
+
 @contextmanager
 def repeatable(seed: int, threads: int | None) -> Generator[None]:
     """Deterministic torch from `seed`; random state, thread count and settings of the caller are put back."""
@@ -74,9 +91,7 @@ def repeatable(seed: int, threads: int | None) -> Generator[None]:
         stack.callback(torch.use_deterministic_algorithms, strict)
         torch.manual_seed(seed)
         torch.set_num_threads(threads or before)
-        if cards:  # read when the first product is made; without it cuBLAS sums in whatever order its streams come
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(strict or all(map(_sums_in_order, cards)))
         # Nothing here reads memory before writing it; clearing it first costs 7 % of a step.
         memory: Any = torch.utils.deterministic
         stack.callback(setattr, memory, "fill_uninitialized_memory", memory.fill_uninitialized_memory)

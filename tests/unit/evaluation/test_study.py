@@ -112,12 +112,19 @@ def test_students_have_shuffles_trainings_and_arms_of_their_own() -> None:
     assert found == [
         ("weather", "svm", 0, 0, "random"),
         ("weather", "svm", 0, 0, "margin"),
-        ("weather", "bert", 0, 0, "random"),
-        ("weather", "bert", 0, 1, "random"),
         ("weather", "svm", 1, 0, "random"),
         ("weather", "svm", 1, 0, "margin"),
+        ("weather", "bert", 0, 0, "random"),
+        ("weather", "bert", 0, 1, "random"),
     ]
-    assert [c.shuffle for c in cells] == sorted(c.shuffle for c in cells), "whole shuffles of all sets come first"
+
+
+def test_whole_shuffles_of_all_sets_and_of_students_with_as_many_come_one_after_the_other() -> None:
+    cells = planned(small(students=["svm", "linear", {"learner": {"kind": "bert"}, "shuffles": 1}]))
+    quick = [c.shuffle for c in cells if c.student != "bert"]
+    assert quick == sorted(quick)
+    assert {c.student for c in cells if c.shuffle == 0} == {"svm", "linear", "bert"}
+    assert cells[-1].student == "bert"
 
 
 def test_contrasts_are_of_the_first_student_at_the_budget_unless_they_say_otherwise() -> None:

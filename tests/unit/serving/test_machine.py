@@ -1,11 +1,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from serving.system.machine import Gpu, free_disk, gpus, inspect, share_cores
+from serving.system.machine import Gpu, free_disk, gpus, inspect, share_cores, sum_in_order
 
 
 @pytest.fixture
@@ -64,16 +65,20 @@ def test_cards_are_read_from_the_driver(tmp_path: Path) -> None:
     assert gpus(str(tmp_path / "none")) == ()
 
 
-def test_waiting_threads_give_their_core_away_unless_the_user_wants_it_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("does", "name", "value"),
+    [(share_cores, "GOMP_SPINCOUNT", "0"), (sum_in_order, "CUBLAS_WORKSPACE_CONFIG", ":4096:8")],
+)
+def test_waiting_threads_give_their_core_away_and_cards_sum_in_order_unless_the_user_wants_it_otherwise(
+    monkeypatch: pytest.MonkeyPatch, does: Callable[[], None], name: str, value: str
 ) -> None:
-    monkeypatch.setenv("GOMP_SPINCOUNT", "")  # so that it is put back in the end
-    monkeypatch.delenv("GOMP_SPINCOUNT")
-    share_cores()
-    assert os.environ["GOMP_SPINCOUNT"] == "0"
-    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
-    share_cores()
-    assert os.environ["GOMP_SPINCOUNT"] == "7"
+    monkeypatch.setenv(name, "")  # so that it is put back in the end
+    monkeypatch.delenv(name)
+    does()
+    assert os.environ[name] == value
+    monkeypatch.setenv(name, "7")
+    does()
+    assert os.environ[name] == "7"
 
 
 def test_what_gives_way_has_a_lower_priority_in_a_session_of_its_own() -> None:
