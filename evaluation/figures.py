@@ -204,7 +204,8 @@ def _below(x: Scale, top: float, bottom: float, label: str, *, percentage: bool 
     marks = svg.ticks(x.low, x.high)
     if not percentage:
         # The budget is where arms are compared, so it is always named; a round number too close to it gives way.
-        marks = (*(mark for mark in marks if mark < x.high - 0.08 * (x.high - x.low)), x.high)
+        room = {mark: _LETTER * (len(_count(mark)) + len(_count(x.high)) + 2) / 2 for mark in marks}
+        marks = (*(mark for mark in marks if x.end - x(mark) > room[mark]), x.high)
     for value in marks:
         if percentage:
             yield svg.line(x(value), top, x(value), bottom, _FAINT)
