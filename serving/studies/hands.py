@@ -114,12 +114,16 @@ def serve(connection: Connection, bundle: Bundle) -> None:
     while True:
         try:
             item = connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
         try:
-            connection.send(hand.do(item))
+            answer = hand.do(item)
         except ThresherError as error:
-            connection.send(error)
+            answer = error
+        try:
+            connection.send(answer)
+        except OSError:  # the parent is gone; what was done is recorded
+            return
 
 
 class OnRay:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -136,6 +137,21 @@ def test_what_goes_wrong_in_a_process_is_told_here(tmp_path: Path) -> None:
             crew.finished(300.0)
     finally:
         crew.stop()
+
+
+def test_a_hand_whose_parent_is_gone_records_its_cell_and_ends_without_a_word(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    work, context = toy_study(small(sets=["weather"]), tmp_path), get_context("spawn")
+    ours, theirs = context.Pipe()
+    hand = context.Process(target=hands.serve, args=(theirs, work.bundle), daemon=True)
+    hand.start()
+    theirs.close()
+    ours.send(work.items[0])
+    ours.close()
+    hand.join(300)
+    assert (hand.exitcode, capfd.readouterr().err) == (0, "")
+    assert set(recorded(work)) == {work.items[0].key}
 
 
 def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
