@@ -45,8 +45,9 @@ class Reach:
     """The most that any shuffle had spent."""
 
     def __str__(self) -> str:
-        """`24 [16, not reached], 9 of 10 shuffles`."""
-        inside = "" if math.isnan(self.low) else f" [{_amount(self.low, self.most)}, {_amount(self.high, self.most)}]"
+        """`24 [16, not reached], 9 of 10 shuffles`; `not reached by 32, 1 of 10 shuffles` where neither end was."""
+        high = "not reached" if math.isinf(self.high) else _amount(self.high, self.most)
+        inside = f" [{_amount(self.low, self.most)}, {high}]" if math.isfinite(self.low) else ""
         return f"{_amount(self.median, self.most)}{inside}, {self.reached} of {self.n} shuffles"
 
 

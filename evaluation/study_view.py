@@ -8,7 +8,7 @@ from evaluation import diagrams, figures, study_method
 from evaluation.asides import chosen
 from evaluation.contrasts import Result, Verdict
 from evaluation.document import Block, Document, Figure, Pairs, Section
-from evaluation.findings import Tone
+from evaluation.findings import Tone, points
 from evaluation.overall import AXES, Overall, notes, ranked, sheet
 from evaluation.palette import Ink, palette
 from evaluation.ranks_figure import critical_difference_svg
@@ -19,7 +19,7 @@ from evaluation.study_figures import arms, curve_figure, reached_figure
 from evaluation.study_record import StudyLeft
 from evaluation.table import Sheet, count, mean
 from evaluation.targets import TITLE, reached, savings
-from evaluation.verdicts import COVERS, described, named, told
+from evaluation.verdicts import COVERS, named, of, sides, told
 
 
 def study_document(left: StudyLeft, curves: Sequence[Row]) -> Document:
@@ -121,7 +121,8 @@ def _together(overall: Overall, results: Sequence[Result], inks: Mapping[str, In
                 lines=lines[:1],
                 figures=_known([Figure("contrasts", forest)]),
                 caption="Filled: named before the run and tested.",
-                bullets=tuple(line.strip() for line in lines[1:]),
+                sheet=_set_by_set(results) if many > 1 else None,
+                note="The sets one by one are descriptive." if many > 1 and results else "",
             ),
             Block(
                 title="Ranks",
@@ -134,6 +135,21 @@ def _together(overall: Overall, results: Sequence[Result], inks: Mapping[str, In
     )
 
 
+def _set_by_set(results: Sequence[Result]) -> Sheet:
+    """Each contrast over all sets, and in each of them."""
+    sets = [name for name, _ in results[0].by_set] if results else []
+    measures = {of(each.contrast.measure) for each in results}
+    alike = len(measures) == 1
+
+    def row(result: Result) -> tuple[str, ...]:
+        found = (result.overall, *(there for _, there in result.by_set))
+        name = sides(*result.contrast.sides) if alike else named(result.contrast)
+        return name, *(points(each).replace(" points", "") for each in found)
+
+    what = f"{measures.pop()}, in points" if alike else "in points"
+    return Sheet((what, "all sets", *sets), tuple(map(row, results)))
+
+
 def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, Ink], *, alone: bool) -> Section:
     """One set: curves over labels and costs; beside others also its own table and contrasts, which are descriptive."""
     study, here, own = overall.study, overall.sets[name], overall.alone(name)
@@ -144,7 +160,7 @@ def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, 
     over = {axis: [curve_figure(own, name, rows, each, axis, inks) for each in students] for axis in AXES}
     costs = [each for axis in AXES if axis != "labels" for each in over[axis]]
     targets = reached(here, study.pairs, study.targets)
-    beside = [] if alone else [Block(sheet=sheet(own), bullets=described([here], study.contrasts))]
+    beside = [] if alone else [Block(sheet=sheet(own))]
     return Section(
         f"set-{name}",
         f"{name}: learning curves" if alone else name,

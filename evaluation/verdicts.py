@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 
 from evaluation.axes import WORDS
-from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Side, Verdict, paired_values
+from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Side, Verdict
 from evaluation.findings import p_value, points
-from evaluation.records import Comparison
-from evaluation.shuffles import Effect, effect
+from evaluation.shuffles import Effect
 
 COVERS = "95 % intervals cover other shuffles of these pools, measured on these test sets; not other texts."
 _METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
@@ -30,16 +29,6 @@ def told(found: Sequence[Result]) -> tuple[str, ...]:
         lines.append(_line(result))
         if len(result.by_set) > 1:
             lines += [f"  {name}: {points(there)}, {_shuffles(there)} (descriptive)" for name, there in result.by_set]
-    return tuple(lines)
-
-
-def described(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[str, ...]:
-    """Differences that nobody named in advance: size and interval, no p and no verdict."""
-    lines: list[str] = []
-    for contrast in contrasts:
-        pairs = [paired_values(each, contrast) for each in sets]
-        found = effect([[x - y for x, y in zip(p.a, p.b, strict=True)] for p in pairs], test=False)
-        lines.append(f"{named(contrast)}: {points(found)}, {_shuffles(found)} (descriptive)")
     return tuple(lines)
 
 

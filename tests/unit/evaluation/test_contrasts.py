@@ -9,7 +9,7 @@ from evaluation.axes import spent
 from evaluation.contrasts import Area, At, Contrast, MeasureSpec, curve, ends, mean, paired_values, results, values
 from evaluation.curves import at
 from evaluation.records import Arm, Cell, Comparison, Point
-from evaluation.verdicts import described, told
+from evaluation.verdicts import told
 
 GAPS = (0.04, 0.06, 0.05, 0.07, 0.03, 0.05, 0.06, 0.04, 0.05, 0.08)
 NOTHING = Cost()
@@ -153,13 +153,14 @@ def test_two_students_can_be_contrasted():
     some = study(cell("a", 0, point(8, 0.7)), cell("a", 0, point(8, 0.6), student="t"))
     both = Contrast(a="a", b="a", student="s", b_student="t")
     assert paired_values(some, both).b == (0.6,)
-    assert described([some], [both])[0].startswith("a (s) - a (t), accuracy at the budget: +10.0 points")
+    assert told(results([some], [both]))[1].startswith("a (s) - a (t), accuracy at the budget: +10.0 points")
 
 
 def test_what_is_descriptive_has_no_p():
-    line = described([gained(GAPS)], [contrast(Area())])[0]
-    assert line.endswith("10 shuffles (descriptive)")
-    assert "p =" not in line
+    lines = told(results([gained(GAPS, "one"), gained(GAPS, "two")], [contrast(Area())]))
+    assert "p " in lines[1]
+    assert [line.endswith("10 shuffles (descriptive)") for line in lines[2:]] == [True, True]
+    assert not any("p =" in line for line in lines[2:])
     assert told([]) == ("No contrast was named before the run: everything is descriptive.",)
 
 

@@ -71,8 +71,8 @@ def test_every_page_is_well_formed_and_needs_nothing_else(lefts: dict[str, Left]
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_has_every_number_of_the_tables(lefts: dict[str, Left], name: str) -> None:
     again = made(lefts[name])
-    text = " ".join(outline(again.page).text.split())
-    for number in set(re.findall(r"[+-]?\d+\.\d %? ?(?:points )?\[[^\]]+\]", again.text)):
+    text = " ".join(outline(again.page).text.split()).replace(" points", "")
+    for number in set(re.findall(r"[+-]?\d+\.\d %? ?\[[^\]]+\]", again.text.replace(" points", ""))):
         assert number in text, number
 
 
