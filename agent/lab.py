@@ -165,7 +165,7 @@ class Lab:
         """Line 5. Names the label that each new one supersedes."""
         known = pool.standing()
         suggested = {id_: a for id_, a in known.items() if a.provenance == "machine" and a.answer.label is not None}
-        bench = replace(self.bench, round=index, left=self._left(pool), suggested=suggested)
+        bench = replace(self.bench, round=index, left=self._left(pool), suggested=suggested, labelled=pool.labelled())
         standing = {id_: a.id for id_, a in known.items()}
         labels: list[Annotation] = []
         annotator: Annotator = step.annotate

@@ -222,6 +222,8 @@ class Bench:
     """(classes,): that prior where it is known already; the sample is then not read again."""
     demonstrations: tuple[Demonstration, ...] = ()
     """Shown by label reads, where their prompt shows any."""
+    labelled: Labelled | None = None
+    """L before this round, of which an annotator may show some."""
     checkpoint: Path | None = None
     """Local folder of the encoder that a student starts from."""
     progress: Callable[[int, int, str], None] = field(default=_silent)

@@ -8,11 +8,13 @@ import numpy as np
 from pydantic import Field
 
 from agent.annotate import calibrate
+from agent.annotate.demonstrations import of_people
 from agent.ask import demand_answers
 from agent.domain import Annotation, Batch, ClassAnswer, Example
 from agent.errors import BadInput, EngineError
 from agent.exchange import ChatFailure, ChatReply
 from agent.protocols import Bench, ChatModel, Columns, Floats
+from agent.seeds import generator
 from agent.wording import label_request
 from prompts.messages import Frozen
 from prompts.template import load
@@ -32,13 +34,21 @@ class Llm(Frozen):
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     least_mass: float = Field(default=0.01, ge=0.0, le=1.0)
     """Below this label mass the annotator abstains."""
+    shots: int = Field(default=0, ge=0)
+    """Texts that people labelled before this round, shown with each question (Brown et al., 2020): at most so many.
+    Labels name their number, after the prompt's fingerprint."""
 
     def annotate(self, batch: Batch, bench: Bench) -> tuple[Annotation, ...]:
-        if bench.chat is None:
+        chat = bench.chat
+        if chat is None:
             raise BadInput("this recipe asks an LLM, and none is there", "start one with: thresher engine up")
+        if self.shots and bench.labelled is not None:
+            rng = generator(bench.seed, "demonstrations")
+            bench = replace(bench, demonstrations=of_people(bench.labelled, bench.task, self.shots, rng))
         texts = Columns(*_columns(batch.examples))
-        readings = self.read(texts, bench.chat, bench)
-        by = f"llm:{bench.chat.name}@{load(self.prompt).fingerprint(self.slots)}"
+        readings = self.read(texts, chat, bench)
+        shown = f"+{len(bench.demonstrations)}" if bench.demonstrations else ""
+        by = f"llm:{chat.name}@{load(self.prompt).fingerprint(self.slots)}{shown}"
         return tuple(_annotation(e, readings, i, bench, by, self.least_mass) for i, e in enumerate(batch.examples))
 
     def read(self, texts: Columns, chat: ChatModel, bench: Bench, *, strict: bool = True) -> "Readings":

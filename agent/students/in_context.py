@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from agent.annotate.demonstrations import chosen, demonstration
 from agent.annotate.llm import Llm
 from agent.domain import Task
 from agent.errors import BadInput, EngineError, ModelError
@@ -36,7 +37,7 @@ class InContext(Frozen):
         rows = usable(labelled, task)
         chat = _chat(bench)
         order = [int(r) for r in chosen(rows, self.shown, rng)]
-        demonstrations = tuple(_demonstration(rows, r, task) for r in order)
+        demonstrations = tuple(demonstration(rows, r, task) for r in order)
         prior = self.reads.prior(chat, replace(bench, task=task, prior=None, demonstrations=demonstrations))
         card = Card(labels=task.names, demonstrations=demonstrations, prior=None if prior is None else tuple(prior))
         return InContextStudent(task, self.reads, chat, bench.embed, card)
@@ -61,15 +62,6 @@ class Card(Frozen):
     demonstrations: tuple[Demonstration, ...]
     prior: tuple[float, ...] | None = None
     """The LLM's mean label distribution over a sample of the pool, under these demonstrations."""
-
-
-def chosen(rows: Weighted, k: int, rng: np.random.Generator) -> list[int]:
-    """At most `k` rows in random order: classes take turns, each giving its surest label that is left."""
-    classes, certainty = rows.targets.argmax(axis=1), rows.weights * rows.targets.max(axis=1)
-    mixed = rng.permutation(len(classes))
-    surest = mixed[np.argsort(-certainty[mixed], kind="stable")]
-    turns = sorted((int((classes[surest[:i]] == classes[r]).sum()), i) for i, r in enumerate(surest))
-    return [int(surest[i]) for i in rng.permutation([i for _, i in turns[:k]])]
 
 
 @dataclass(frozen=True)
@@ -108,9 +100,3 @@ def _chat(bench: Bench) -> ChatModel:
     if bench.chat is None:
         raise BadInput("the in-context student asks an LLM, and none is there", "start one with: thresher engine up")
     return bench.chat
-
-
-def _demonstration(rows: Weighted, row: int, task: Task) -> Demonstration:
-    b = rows.columns.texts_b
-    label = task.names[int(rows.targets[row].argmax())]
-    return Demonstration(rows.columns.texts[row], label, text_b="" if b is None else b[row])

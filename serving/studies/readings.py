@@ -3,6 +3,7 @@
 import numpy as np
 
 from agent.annotate import Llm
+from agent.annotate.demonstrations import chosen
 from agent.exchange import ChatFailure, ChatReply
 from agent.lab import Metered
 from agent.pool import Pool
@@ -10,7 +11,6 @@ from agent.protocols import Bench, ChatModel, Columns, Demonstration, Floats, Jo
 from agent.seeds import generator
 from agent.stopwatch import Stopwatch
 from agent.students import InContext
-from agent.students.in_context import chosen
 from evaluation.ablation_watch import Labelled
 from evaluation.records import Cell, Point
 from serving.runs.job import Job

@@ -11,7 +11,7 @@ from agent.annotate.human import SimulatedPeople
 from agent.domain import Annotation, Batch, Example, Pick
 from agent.errors import BadInput, EngineError, PromptError, Waiting
 from agent.exchange import ChatFailure, ChatReply, ChatRequest
-from agent.protocols import Bench, Columns, Demonstration, Response
+from agent.protocols import Bench, Columns, Demonstration, Labelled, Response
 from agent.scripted import Scripted, ScriptedChat
 from tests.support.questions import TASK
 from tests.support.toy_runs import columns_of
@@ -213,6 +213,31 @@ def test_demonstrations_stand_before_the_text_in_the_words_of_the_task() -> None
     assert [role for role, _ in turns] == ["system", "user", "assistant", "user", "assistant", "user"]
     assert [text for role, text in turns if role == "assistant"] == ["positive", "negative"]
     assert "mud again" in turns[3][1]
+
+
+def labelled(*rows: tuple[str, int, bool, bool]) -> Labelled:
+    """Text, class, whether a person stands behind the label, whether the LLM wrote the text."""
+    texts, classes, human, generated = map(list, zip(*rows, strict=True))
+    targets = np.eye(2)[classes]
+    return Labelled(Columns(texts, texts), targets, np.array(human), np.array(generated), targets)
+
+
+def test_texts_that_people_labelled_are_shown_classes_in_turn_and_no_others() -> None:
+    people = [(f"p{i}", int(i > 4), True, False) for i in range(6)]
+    l_ = labelled(*people, ("said by the machine", 0, False, False), ("written by it", 1, True, True))
+    chat = says({}, p(0.7))
+    made = Llm(shots=2).annotate(batch("a", "b"), Bench(TASK, chat=chat, labelled=l_))
+    assert [a.by.rsplit("+", 1)[1] for a in made] == ["2", "2"]
+    shown = [m.content for m in chat.requests[0].messages if m.role == "assistant"]
+    assert sorted(shown) == ["negative", "positive"]
+    assert any("p5" in m.content for m in chat.requests[0].messages), "the only one of its class"
+    said = [[m.content for m in request.messages[1:-1]] for request in chat.requests]
+    assert said[0] == said[1]
+    Llm(shots=9).annotate(batch("c"), Bench(TASK, chat=chat, labelled=l_))
+    assert sum(m.role == "assistant" for m in chat.requests[-1].messages) == 6
+    assert not any("said by" in m.content or "written by" in m.content for m in chat.requests[-1].messages)
+    Llm().annotate(batch("d"), Bench(TASK, chat=chat, labelled=l_))
+    assert not any(m.role == "assistant" for m in chat.requests[-1].messages)
 
 
 def test_a_reason_is_asked_for_in_words_and_asked_again_where_there_is_none() -> None:

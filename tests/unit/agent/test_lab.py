@@ -146,6 +146,18 @@ def test_a_new_label_names_the_one_it_supersedes() -> None:
     assert again[0].supersedes == human[0].id
 
 
+def test_what_people_have_labelled_is_shown_to_the_llm_where_its_step_wants_it() -> None:
+    pool, gold = toy_pool(20)
+    steps = (Step(query=First(), size=2), Step(query=First(), size=3, annotate=Llm(shots=4), again=True))
+    chat = Remembering()
+    lab = toy_lab(recipe(*steps, most=2), pool, gold, 4, chat)
+    learn(lab.spec, pool, lab, MemoryJournal())
+    asked = [ChatRequest.model_validate_json(key) for key in chat.sent]
+    shown = {tuple(m.content for m in each.messages if m.role == "assistant") for each in asked}
+    assert len(asked) >= 3
+    assert [len(each) for each in shown] == [2], "the two that people had labelled, in one order"
+
+
 def test_an_annotator_that_overdraws_the_budget_is_caught() -> None:
     class Greedy:
         def annotate(self, batch: Batch, bench: Bench) -> tuple[Annotation, ...]:
