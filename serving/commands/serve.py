@@ -1,6 +1,7 @@
 """`thresher serve`: the service."""
 
 import socket
+import sys
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+TURN = 0.0005
+"""Seconds after which a thread lets others compute. An answer passes through several threads, and waits at each for one
+that computes: for up to 5 ms where Python is left alone, which one answer in a hundred was seen to need."""
 PATIENCE = 20
 """Seconds that requests get to finish in when the service is told to stop. Who follows a run is let go at once."""
 
@@ -60,6 +64,7 @@ def _run(app: "FastAPI", listening: socket.socket) -> None:
             app.state.desk.stopping.set()
             super().handle_exit(sig, frame)
 
+    sys.setswitchinterval(TURN)
     # The log is set up already; the line for each request is ours, because uvicorn's holds what was asked for.
     Server(
         uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=PATIENCE)

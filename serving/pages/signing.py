@@ -15,7 +15,7 @@ router = APIRouter(include_in_schema=False)
 MONTH = 30 * 86400
 
 
-def _signed(request: Request) -> bool:
+async def _signed(request: Request) -> bool:
     return COOKIE in request.cookies
 
 

@@ -46,7 +46,7 @@ class Threads:
                 yield piece
 
 
-def _threads(request: Request) -> Threads:
+async def _threads(request: Request) -> Threads:
     """One set of threads a service, made inside its event loop."""
     state = request.app.state
     if not hasattr(state, "role_threads"):

@@ -132,7 +132,7 @@ class Llm:
         self.said = line
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
 

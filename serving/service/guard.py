@@ -2,7 +2,7 @@
 
 import base64
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -92,9 +92,9 @@ def opens(scopes: frozenset[Scope], wanted: Scope) -> bool:
 def needs(scope: Scope) -> Any:
     """`dependencies=[needs("run")]`: the route is for callers with that scope."""
 
-    def check(who: Calling) -> None:
+    async def check(who: Calling) -> None:
         if not opens(who.scopes, scope):
             raise Refused(403, f"the key {who.name!r} may not {scope}", f"use a key with the scope {scope}")
 
-    checked: Callable[..., None] = check
+    checked: Callable[..., Awaitable[None]] = check
     return Depends(checked)
