@@ -12,7 +12,7 @@ from serving.database import reading, shown, writing
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-NEWEST = "0006"
+NEWEST = "0007"
 """The revision that `database.metadata` describes."""
 _LOCK = 7105
 _FIRST = {"runs", "steps", "calls"}

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     select,
+    text,
 )
 
 from serving.database import metadata
@@ -53,6 +54,8 @@ reviews = Table(
     UniqueConstraint("run", "round", "example"),
 )
 
+_HELD = "token IS NOT NULL"
+
 copies = Table(
     "review_copies",
     metadata,
@@ -70,7 +73,7 @@ copies = Table(
     UniqueConstraint("review", "who"),  # nobody gets two copies of one item, however requests race
     Index("review_copies_next", "run", "state", "slot", "round", "position"),
     Index("review_copies_expired", "run", "state", "expires"),
-    Index("review_copies_who", "run", "who"),
+    Index("review_copies_held", "run", "who", sqlite_where=text(_HELD), postgresql_where=text(_HELD)),
 )
 """`token` and `expires` belong to a lease; a copy that is done has them while its answer is being changed."""
 
