@@ -13,8 +13,7 @@ def asides(report: Comparison) -> str:
 
     Students of an arm that chooses without them share its lists and texts, which are counted once: with the first.
     """
-    student = report.student or next((cell.student for cell in report.cells if cell.student), "")
-    lines = chosen([cell for cell in report.cells if cell.student == student])
+    lines = chosen([cell for cell in report.cells if cell.student in report.students[:1]])
     if (labels := report.labels) is not None:
         lines.append(
             f"LLM labels: {labels.accuracy:.1%} of {labels.n} right ({labels.raw_accuracy:.1%} before calibration), "

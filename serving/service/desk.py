@@ -132,6 +132,7 @@ class Llm:
         self.said = line
 
 
+# Not a thread's work, as what FastAPI calls without `async` is: it waits for nothing. So are the others like it.
 async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk

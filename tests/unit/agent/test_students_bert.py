@@ -13,7 +13,7 @@ from agent.protocols import Bench, Columns, Weighted
 from agent.students import Bert, FrozenLinear
 from agent.students.bert import schedule
 from agent.students.bert_start import MEAN_GAIN, prepare
-from agent.students.encode import by_length, padded, shuffled, tokenize
+from agent.students.encode import by_length, padded, shuffled, sums_in_order, tokenize
 from tests.support.questions import TASK, texts
 from tests.support.tiny_bert import tiny_bert, tiny_relative
 
@@ -165,3 +165,26 @@ def test_label_names_may_be_anything(tmp_path: Path) -> None:
     rows = Weighted(columns, np.eye(2)[classes], np.ones(4))
     learner.fit(rows, task, bench, np.random.default_rng(0)).save(tmp_path / "student")
     assert learner.load(tmp_path / "student", task).labels == task.names
+
+
+@pytest.mark.student
+@pytest.mark.parametrize("said", ["set CUBLAS_WORKSPACE_CONFIG=:4096:8", "CUDA out of memory"])
+def test_a_card_that_may_not_sum_in_order_is_told_from_one_that_fails(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError(said)
+
+    before = torch.are_deterministic_algorithms_enabled()
+    monkeypatch.setattr(torch, "ones", lambda *_, **__: None)
+    monkeypatch.setattr(torch, "mm", refuse)
+    try:
+        if "memory" in said:
+            with pytest.raises(RuntimeError, match="memory"):
+                sums_in_order.__wrapped__(0)
+        else:
+            assert sums_in_order.__wrapped__(0) is False
+    finally:
+        torch.use_deterministic_algorithms(before)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation import diagrams, svg
-from evaluation.curves import Evidence
-from evaluation.figures import dot_plot, learning_curves, learning_curves_svg
+from evaluation.compare import Estimate
+from evaluation.curves import Evidence, Height
+from evaluation.figures import curves, dot_plot, learning_curves, learning_curves_svg
 from evaluation.palette import palette
 from evaluation.records import Arm, Comparison, LabelAudit
 from tests.unit.evaluation.made_up import HOSTILE, comparison, labels
@@ -91,6 +92,15 @@ def test_the_curves_name_every_arm_with_its_height_in_every_students_picture():
         for arm in made.arms:
             theirs = student if made.of(arm.name, student) else ""
             assert f"{arm.shown} {100 * evidence.estimate(arm.name, theirs).mean:.1f}" in drawn
+
+
+def test_a_tick_that_would_touch_the_budget_gives_way():
+    name = "an arm with a name of some length"
+    line = (Arm(name="a"), name, tuple(Height(n, Estimate(mean=0.7, low=0.6, high=0.8, n=5)) for n in (32, 128)))
+    drawn = curves("t", "l", [line], palette((Arm(name="a"),)), 128)
+    assert ">128<" in drawn
+    assert ">100<" in drawn
+    assert ">120<" not in drawn
 
 
 def test_the_dot_plot_lists_the_arms_from_best_to_worst():
