@@ -56,6 +56,12 @@ class Recipe(Frozen):
         """Whether the LLM writes texts in it."""
         return any(step.query.kind == "generate" for step in self.steps)
 
+    @property
+    def shown(self) -> int:
+        """The most texts with people's labels that the LLM sees beside one that it labels."""
+        machines = (getattr(step.annotate, "machine", step.annotate) for step in self.steps)
+        return max(getattr(machine, "shots", 0) for machine in machines)
+
 
 class WeightsUsed(Frozen):
     """A model as it was really loaded."""

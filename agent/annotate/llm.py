@@ -23,6 +23,9 @@ LEAST_MEAN_MASS = 0.05
 """Below this mean label mass the model does not answer the question that was asked. Fewer than
 `calibrate.LEAST_SAMPLE` texts do not show that: each of them is an abstention then."""
 
+MOST_SHOTS = 32
+"""More texts than that beside each question fill the window of a small LLM before they teach it anything."""
+
 
 class Llm(Frozen):
     """Label reads by the LLM. With `calibration="batch"` its prior is taken from the bench's random sample."""
@@ -34,7 +37,7 @@ class Llm(Frozen):
     strength: float = Field(default=1.0, ge=0.0, le=1.0)
     least_mass: float = Field(default=0.01, ge=0.0, le=1.0)
     """Below this label mass the annotator abstains."""
-    shots: int = Field(default=0, ge=0)
+    shots: int = Field(default=0, ge=0, le=MOST_SHOTS)
     """Texts that people labelled before this round, shown with each question (Brown et al., 2020): at most so many.
     Labels name their number, after the prompt's fingerprint."""
 

@@ -34,9 +34,10 @@ def forecast(job: Job) -> dict[str, float]:
         recipe = job.spec(cell).recipe
         fits = 1 if recipe.scout else len(recipe.steps)
         seconds = 2.0 + fits * _FIT[recipe.learner.kind]
-        if recipe.asks_llm and (cell.seed, "reads") not in read:
+        reads = f"{cell.arm} reads" if recipe.shown else "reads"  # what people labelled differs from arm to arm
+        if recipe.asks_llm and (cell.seed, reads) not in read:
             seconds += job.reads * _READ
-            read.add((cell.seed, "reads"))
+            read.add((cell.seed, reads))
         if recipe.asks_llm and (cell.seed, cell.arm) not in read:
             seconds += 4 * _LIST + _WRITTEN * sum(step.size for step in recipe.steps if step.query.kind == "generate")
             read.add((cell.seed, cell.arm))

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from agent.annotate import Human
 from agent.query import Random
 from agent.recipe import Recipe, RunSpec, Step
 from agent.recipes import RECIPES
@@ -35,6 +36,14 @@ def test_a_recipe_can_be_made_for_every_budget(name: str, budget: int) -> None:
 @every
 def test_a_recipe_knows_whether_it_asks_an_llm(name: str) -> None:
     assert RECIPES[name](8, FrozenLinear(), 8).asks_llm is (name in {"agent", "machine-only", "random-and-machine"})
+
+
+@every
+def test_where_people_labelled_before_the_llm_does_it_is_shown_some_of_their_texts(name: str) -> None:
+    recipe = RECIPES[name](8, FrozenLinear(), 8)
+    assert recipe.shown == (4 if name in {"agent", "random-and-machine"} else 0)
+    if recipe.shown:
+        assert recipe.steps[0].annotate == Human()
 
 
 @pytest.mark.parametrize("name", ["random", "diversity", "uncertainty"])

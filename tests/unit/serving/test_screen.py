@@ -35,6 +35,12 @@ def test_llm_calls_are_forecast_for_the_cell_that_makes_them_first() -> None:
     assert all(seconds > 0 for seconds in found.values())
 
 
+def test_texts_read_beside_others_are_read_anew_in_every_arm() -> None:
+    found = forecast(toy_job("machine-only", "random-and-machine", learners=(SVM, LINEAR), reads=400))
+    both = found["machine-only/0/0"], found["random-and-machine/0/0"]
+    assert min(both) > max(found["machine-only/1/0"], found["random-and-machine/1/0"]) + 50
+
+
 def test_texts_that_the_llm_writes_take_time() -> None:
     found = forecast(toy_job("agent", "random-and-machine", learners=(SVM,), reads=100))
     assert found["agent/0/0"] > found["random-and-machine/0/0"] + 100
