@@ -22,7 +22,13 @@ def demonstration(rows: Weighted, row: int, task: Task) -> Demonstration:
 
 
 def of_people(labelled: Labelled, task: Task, k: int, rng: np.random.Generator) -> tuple[Demonstration, ...]:
-    """At most `k` texts that people labelled; those that the LLM wrote are not shown to it."""
-    kept = np.flatnonzero(labelled.human & ~labelled.generated)
+    """At most `k` texts that people labelled; those that the LLM wrote are not shown to it.
+
+    Where there are texts that the LLM has not read, only those: they were labelled before it began, so that every round
+    shows it the same ones. Its labels stay comparable, and its prior, read beside the same texts, is known already.
+    """
+    own = labelled.human & ~labelled.generated
+    unread = own & np.isnan(labelled.machine).all(axis=1)
+    kept = np.flatnonzero(unread if unread.any() else own)
     rows = Weighted(labelled.columns.take(kept), labelled.targets[kept], np.ones(len(kept)))
     return tuple(demonstration(rows, row, task) for row in chosen(rows, k, rng))

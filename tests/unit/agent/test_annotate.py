@@ -240,6 +240,17 @@ def test_texts_that_people_labelled_are_shown_classes_in_turn_and_no_others() ->
     assert not any(m.role == "assistant" for m in chat.requests[-1].messages)
 
 
+def test_texts_labelled_before_the_llm_began_are_shown_as_long_as_there_are_any() -> None:
+    people = labelled(*((f"p{i}", i % 2, True, False) for i in range(6)))
+    machine = people.machine.copy()
+    machine[[1, 4]] = np.nan
+    chat = says({}, p(0.7))
+    Llm(shots=4).annotate(batch("a"), Bench(TASK, chat=chat, labelled=replace(people, machine=machine)))
+    said = [m.content for m in chat.requests[0].messages[1:-1] if m.role == "user"]
+    assert [sum(text in each for each in said) for text in ("p1", "p4")] == [1, 1]
+    assert len(said) == 2
+
+
 def test_a_reason_is_asked_for_in_words_and_asked_again_where_there_is_none() -> None:
     said = iter(["positive", "Reason: it praises the sun.\nLabel: positive", "no idea", "none", "nothing"])
     chat = ScriptedChat(lambda request: next(said))
