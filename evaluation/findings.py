@@ -12,7 +12,7 @@ from evaluation.shuffles import Effect
 
 Tone = Literal["gain", "none", "loss", "mixed", "unknown"]
 
-_WORDS: dict[str, str] = {"classic": "the best arm without an LLM", "control": "random people with the same LLM labels"}
+_WORDS: dict[str, str] = {"classic": "the best arm without an LLM", "control": "random people with as many LLM labels"}
 _NAMED: tuple[Role, ...] = ("classic", "control")
 
 

@@ -31,7 +31,7 @@ Quartiles = Annotated[tuple[float, float, float, float] | None, BeforeValidator(
 """Shares of the LLM's own picks by quarter of the list it was shown; 0.25 each for one that ignores position."""
 
 Role = Literal["agent", "control", "machine", "classic", "ablation"]
-"""`agent`: the method under test. `control`: random people with the same LLM labels. `machine`: no person at all.
+"""`agent`: the method under test. `control`: random people with as many LLM labels. `machine`: no person at all.
 `classic`: active learning without an LLM. `ablation`: the agent with something taken out."""
 
 
