@@ -1,11 +1,13 @@
 """Raw records of a study or an ablation as rows of plain values, for CSV and Parquet."""
 
+import json
+
 from evaluation.ablation import arm_name
 from evaluation.ablation_design import Combination, named
 from evaluation.ablation_effects import Run, effects
 from evaluation.ablation_watch import Labelled, Selected, ece
 from evaluation.overall import curve_rows
-from evaluation.records import Cell
+from evaluation.records import Cell, Choosing
 from evaluation.study import Planned
 from evaluation.study_record import AblationRecord, Left, StudyLeft
 
@@ -51,11 +53,19 @@ def _points(plan: Planned, cell: Cell, whole: bool) -> list[Row]:
             "tokens_out": point.cost.tokens_out,
             "llm_seconds": point.cost.seconds,
             "filled_share": cell.filled_share,
+            **_chosen(cell.choosing or Choosing()),
             "stop": cell.stop,
             "spec": cell.spec,
         }
         for point in cell.curve
     ]
+
+
+def _chosen(by: Choosing) -> Row:
+    shares: Row = by.model_dump(include={"progressions", "refused", "miscounted", "unknown", "repeated"})
+    balance = by.model_dump(mode="json", include={"classes"})["classes"]
+    cost: Row = {"tokens_per_pick": by.tokens, "seconds_per_pick": by.seconds}
+    return {**shares, **cost, "classes": json.dumps(balance), "own_picks": " ".join(by.own)}
 
 
 def ablation_cells(record: AblationRecord) -> list[Row]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation import ablation_table, svg
+from evaluation import ablation_table, selecting, svg
 from evaluation.ablation_effects import Run
 from evaluation.ablation_view import ablation_document
 from evaluation.ablation_watch import Labelled
@@ -63,6 +63,7 @@ def _study(left: StudyLeft) -> str:
         lines += ["all data sets", "", summary(overall), ""]
     else:
         lines += [summary(overall), *(line for name in overall.sets for line in aside(overall, name)), ""]
+    lines += selecting.told(overall)
     lines.append(f"{record.done} of {record.planned} cells, {record.ended}; {_took(record)}; {record.machine}")
     if spent := shares(record.spent):
         parts = ", ".join(f"{what} {share:.1%}" for what, share in spent)

@@ -35,6 +35,30 @@ Role = Literal["agent", "control", "machine", "classic", "ablation"]
 `classic`: active learning without an LLM. `ablation`: the agent with something taken out."""
 
 
+class Choosing(Frozen):
+    """How the LLM chose in one run, over all of its lists; by `agent.query.diagnose`. What does not apply is nan."""
+
+    progressions: Measured = math.nan
+    """Share of lists whose picks stand in an arithmetic progression: it counted instead of choosing."""
+    by_chance: Measured = math.nan
+    """The share that random picks of the same lists would have."""
+    refused: Measured = math.nan
+    """Share of lists without a usable answer, those that nobody answered among them."""
+    miscounted: Measured = math.nan
+    """Share of lists that were answered with too few or too many texts."""
+    unknown: Measured = math.nan
+    """Names that were not in the list, for each pick."""
+    repeated: Measured = math.nan
+    """Names said again, for each pick."""
+    classes: dict[str, Measured] = {}
+    """Shares of its own picks by gold label."""
+    tokens: Measured = math.nan
+    """Read and written for each text that it chose itself."""
+    seconds: Measured = math.nan
+    own: tuple[str, ...] = ()
+    """Ids of the texts that it chose itself."""
+
+
 class Point(Frozen):
     """One student (or LLM) measured on the test set, after so many labels."""
 
@@ -76,6 +100,8 @@ class Cell(Frozen):
     quartiles: Quartiles = None
     renamed: str | None = None
     """What the arm must be called if the fallback made as many of its picks in every seed as it did in this one."""
+    choosing: Choosing | None = None
+    """None where the LLM was not asked to choose, and in records made before this was kept."""
     notes: dict[str, float] = {}
     """Counts: `lists` the LLM was shown, how many were `refused`, what it has `chosen`; generated texts `rejected`, and
     requests for a text that brought none (`unwritten`)."""

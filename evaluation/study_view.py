@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import starmap
 
-from evaluation import diagrams, figures, study_method
+from evaluation import diagrams, figures, selecting, study_method
 from evaluation.asides import chosen
 from evaluation.contrasts import Result, Verdict
 from evaluation.document import Block, Document, Figure, Pairs, Section
@@ -223,7 +223,11 @@ def _selectors(overall: Overall) -> Section:
         blocks.append(
             Block(title=f"{arm}, {student}", bullets=tuple(chosen(cells)), figures=_known([figure]), small=True)
         )
-    return Section("selector", "How the LLM chose", tuple(blocks))
+    balance = [
+        Block(title=f"{name}: own picks by gold label", sheet=selecting.classes(overall, name)) for name in overall.sets
+    ]
+    table = Block(sheet=selecting.sheet(overall), note=selecting.LEGEND if blocks else "")
+    return Section("selector", "How the LLM chose", (table, *balance, *blocks) if blocks else ())
 
 
 def _settings(left: StudyLeft) -> Pairs:

@@ -13,6 +13,7 @@ from agent.query.contrast import Contrastive
 from agent.query.coverage import MaxHerding, ProbCover
 from agent.query.disagreement import Disagreement
 from agent.query.diversity import KCenter, KMeans
+from agent.query.listed import Listed
 from agent.query.llm import LlmChoose
 from agent.query.patron import Patron
 from agent.query.typical import TypiClust
@@ -31,6 +32,7 @@ __all__ = [
     "KCenter",
     "KMeans",
     "LeastConfidence",
+    "Listed",
     "LlmChoose",
     "Margin",
     "MaxHerding",

@@ -28,7 +28,7 @@ class Random(Frozen):
 
 
 class First(Frozen):
-    """The first candidates in the order of the pool: the control for a selector that reads its list from the top."""
+    """The first candidates in the order of the pool."""
 
     kind: Literal["first"] = "first"
 

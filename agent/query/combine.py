@@ -14,6 +14,7 @@ from agent.query.contrast import Contrastive
 from agent.query.coverage import MaxHerding, ProbCover
 from agent.query.disagreement import Disagreement
 from agent.query.diversity import KCenter, KMeans
+from agent.query.listed import Listed
 from agent.query.llm import LlmChoose
 from agent.query.patron import Patron
 from agent.query.typical import TypiClust
@@ -92,6 +93,7 @@ AnyChooser = (
     | Disagreement
     | SkActiveMl
     | LlmChoose
+    | Listed
     | Then
     | Mix
 )

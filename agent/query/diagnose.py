@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -192,6 +193,7 @@ def _even(places: Sequence[int]) -> bool:
     return Counter(gaps.tolist()).most_common(1)[0][1] > EQUAL_GAPS * len(gaps)
 
 
+@cache
 def _by_chance(picks: int, listed: int) -> float:
     rng = np.random.default_rng(0)
     return float(np.mean([_even(rng.choice(listed, picks, replace=False).tolist()) for _ in range(_DRAWS)]))

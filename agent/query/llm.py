@@ -62,7 +62,7 @@ class LlmChoose(Frozen):
 
     def window(self, size: int, among: int) -> int:
         """How many of `among` candidates it shows the LLM to choose `size` of them: the head of one random order."""
-        return min(among, max(size, -(-size // self.per_list) * self.list_size))
+        return window(size, among, self.list_size, self.per_list)
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -82,7 +82,8 @@ class LlmChoose(Frozen):
             what = f"the prompt {self.prompt!r} asks for {known.reply}, not for a choice"
             raise BadInput(what, "use select/choose, select/rank or select/score")
         by = f"llm:{chat.name}@{known.fingerprint(self.slots)} else {self.fallback.name}"
-        lists, weak = self._deal(size, ask), self._weak(ask)
+        lists, weak = deal(ask, size, self.list_size, self.per_list), self._weak(ask)
+        lists = [drawn.turned() for drawn in lists] if self.order == "reversed" else lists
         self._ask(lists, ask, chat, weak)
         short = [drawn.again(ask.rng) for drawn in lists if drawn.missing]
         self._ask(short, ask, chat, weak, again=True)
@@ -93,17 +94,6 @@ class LlmChoose(Frozen):
         return Batch(
             picks=(*picks, *filled), by=by, cost=_cost(lists, short), notes=_notes(lists, short, picks, filled)
         )
-
-    def _deal(self, size: int, ask: Query) -> "list[Listing]":
-        """Random candidates without replacement, dealt evenly to as many lists as it takes."""
-        count = -(-size // self.per_list)
-        window = ask.rng.permutation(len(ask.candidates))[: self.window(size, len(ask.candidates))]
-        parts, shares = np.array_split(window, count), np.array_split(np.arange(size), count)
-        parts = [part[::-1] for part in parts] if self.order == "reversed" else parts
-        return [
-            Listing(tuple(int(r) for r in part), _ids(len(part), ask.rng), len(share))
-            for part, share in zip(parts, shares, strict=True)
-        ]
 
     def _ask(
         self, lists: "Sequence[Listing]", ask: Query, chat: ChatModel, weak: list[str], *, again: bool = False
@@ -210,6 +200,10 @@ class Listing:
     def missing(self) -> int:
         return self.wanted - len(self.picks)
 
+    def turned(self) -> "Listing":
+        """The same texts, last one first, before anybody was asked; names stay with the places."""
+        return Listing(self.rows[::-1], self.ids, self.wanted)
+
     @property
     def miscounted(self) -> bool:
         """An answer that named another number of texts than were wanted."""
@@ -246,6 +240,22 @@ class Listing:
         rest = [row for place, row in enumerate(self.rows) if place not in taken]
         rows = tuple(rest[int(i)] for i in rng.permutation(len(rest)))
         return Listing(rows, _ids(len(rows), rng), self.missing)
+
+
+def window(size: int, among: int, list_size: int, per_list: int) -> int:
+    """How many of `among` candidates stand in the lists from which `size` are chosen."""
+    return min(among, max(size, -(-size // per_list) * list_size))
+
+
+def deal(ask: Query, size: int, list_size: int, per_list: int) -> list[Listing]:
+    """Random candidates without replacement, dealt evenly to as many lists as it takes to choose `size`."""
+    count = -(-size // per_list)
+    dealt = ask.rng.permutation(len(ask.candidates))[: window(size, len(ask.candidates), list_size, per_list)]
+    parts, shares = np.array_split(dealt, count), np.array_split(np.arange(size), count)
+    return [
+        Listing(tuple(int(r) for r in part), _ids(len(part), ask.rng), len(share))
+        for part, share in zip(parts, shares, strict=True)
+    ]
 
 
 class Choice(Frozen):

@@ -28,6 +28,7 @@ from agent.stopwatch import Stopwatch
 from evaluation.curves import LEFT_OUT, NO_ANSWER, measured
 from evaluation.records import Cell as CellRecord
 from evaluation.records import Point
+from evaluation.selecting import choosing
 from serving.runs.job import Cell, Job
 from serving.runs.screen import Screen
 from serving.runs.tables import Table
@@ -154,6 +155,7 @@ class Worker:
             filled_share=filled_share(picked) if picked else None,
             quartiles=position_quartiles(picked) if picked else None,
             renamed=arm_name(outcome.batches, name="") or None,
+            choosing=choosing(picked, self.table.gold, self.job.task.names) if picked else None,
             notes=_counts(outcome),
         )
 

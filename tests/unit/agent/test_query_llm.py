@@ -8,7 +8,7 @@ from agent.domain import Batch, Example, Pick
 from agent.errors import BadInput, EngineError
 from agent.exchange import ChatFailure, ChatReply, ChatRequest, Cost
 from agent.protocols import Query
-from agent.query import First, LlmChoose, Mix, Random, Then
+from agent.query import First, Listed, LlmChoose, Mix, Random, Then
 from agent.query.diagnose import arm_name, filled_share, position_quartiles
 from agent.scripted import Scripted, ScriptedChat
 from tests.support.questions import question
@@ -258,3 +258,23 @@ def test_the_room_for_a_reply_follows_what_is_written_before_the_answer() -> Non
     assert room(slots={"mode": "explanation"}) == 96 + 40 * 15
     assert room(slots={"mode": "explanation"}, list_size=30) == 96 + 40 * 30
     assert room(slots={"mode": "cot"}, max_tokens=77) == 77
+
+
+@pytest.mark.parametrize("take", ["first", "random"])
+def test_the_controls_take_their_texts_of_the_very_lists_that_the_llm_is_shown(take: str) -> None:
+    ask, chat = asking(good, n=60, size=10)
+    chosen = LlmChoose(list_size=9, per_list=4).query(ask)
+    lists = [set(shown(request).values()) for request in chat.requests]
+    again, silent = asking(good, n=60, size=10)
+    batch = Listed.model_validate({"take": take, "list_size": 9, "per_list": 4}).query(again)
+    assert not silent.requests
+    texts = [" ".join(pick.example.text.split()) for pick in batch.picks]
+    assert [sum(text in each for text in texts) for each in lists] == [4, 3, 3]
+    as_read = [pick.example.id for pick in chosen.picks]  # this LLM takes the first ones of each list
+    assert ([pick.example.id for pick in batch.picks] == as_read) is (take == "first")
+    assert all(pick.listed is None and not pick.filled for pick in batch.picks), "no pick of an LLM's"
+
+
+def test_a_control_of_no_candidates_chooses_none() -> None:
+    ask, _ = asking(good, n=20, size=4)
+    assert not Listed(take="first").query(Query(**{**vars(ask), "size": 0})).picks

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.annotate import Route
 from agent.errors import BadInput
-from agent.query import KMeans, Margin, Random, Then
+from agent.query import KMeans, Listed, Margin, Random, Then
 from agent.recipes import RECIPES
 from agent.students import Bert, FrozenLinear, TfidfSvm
 from evaluation.contrasts import Area, At, Contrast
@@ -64,12 +65,28 @@ def test_the_headline_with_a_larger_llm_differs_in_the_llm_and_its_reads_alone()
     assert reads == small_.llm
 
 
+def test_the_headlines_controls_share_what_they_control_for() -> None:
+    study = parse((STUDIES / "headline.toml").read_text(encoding="utf-8"))
+    built = {arm.name: arm.built(FrozenLinear(), study.budget, study.llm.reads).steps for arm in study.arms}
+    agent, same = built["agent"], built["same LLM labels"]
+    assert same[0] == agent[0]
+    assert isinstance(agent[1].annotate, Route)
+    assert (same[1].query, same[1].size, same[1].annotate) == (agent[1].query, agent[1].size, agent[1].annotate.machine)
+    selects = built["LLM selects"]
+    for take in ("first", "random"):
+        for shown, controlled in zip(selects, built[f"{take} of the lists"], strict=True):
+            assert isinstance(shown.query, Then)
+            listed = shown.query.model_copy(update={"second": Listed(take=take)})
+            assert (controlled.query, controlled.size) == (listed, shown.size)
+    assert study.part == "release", "what was tuned was tuned on the other part"
+
+
 def test_one_strategy_of_scikit_activeml_stands_in_the_headline_and_five_arms_in_the_classic_part_of_bert() -> None:
     headline, classic = (
         parse((STUDIES / f"{name}.toml").read_text(encoding="utf-8")) for name in ("headline", "classic")
     )
     wrapped = [arm.name for arm in headline.arms if arm.strategy is not None and arm.strategy.kind == "skactiveml"]
-    assert wrapped == ["falcun"]
+    assert wrapped == ["typiclust then clue"]
     assert [arm.name for arm in classic.arms_of("bert")] == [
         "random",
         "margin",
