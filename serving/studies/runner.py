@@ -101,14 +101,16 @@ def ready(study: Study, bundle: Bundle, weights: Weights, out: Path, work: tuple
 
 
 def needs_llm(study: Study) -> bool:
-    """Whether any arm or reference row asks an LLM."""
+    """Whether any arm, student or reference row asks an LLM."""
     return bool(study.llm.test_reads) or any(recipe.asks_llm for recipe in recipes(study))
 
 
 def recipes(study: Study) -> list[Recipe]:
-    """Of each arm, with the first student."""
-    learner = study.students[0].learner
-    return [arm.built(learner, study.budget, study.llm.reads) for arm in study.arms]
+    """Of each arm, with every student that runs it."""
+    return [
+        study.arm(arm).built(study.student(student).learner, study.budget, study.llm.reads)
+        for arm, student in study.pairs
+    ]
 
 
 def connected(study: Study, setting: Setting) -> Served:
@@ -138,7 +140,7 @@ def carry_out(
     late, fresh = False, len(waiting)
     if waiting:
         hands = make(work.bundle)
-        screen.begins(waiting, len(done), hands.width)
+        screen.begins(waiting, len(done), hands.width, study.llm.at_once)
         try:
             late = _work(waiting, hands, done, screen, study.llm.at_once, lambda: limit is not None and clock() > limit)
         finally:

@@ -25,7 +25,7 @@ class StudyScreen:
         self._clock, self._told = clock, clock()
         self._left, self._seen = Counter[str](), defaultdict[str, list[float]](list)
         self._done = self._all = 0
-        self._width = 1
+        self._width = self._lanes = 1
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -47,9 +47,12 @@ class StudyScreen:
     ) -> None:
         self._bar.stop()
 
-    def begins(self, items: Sequence[Item], recorded: int, width: int) -> None:
-        """So many cells are to be done now, and so many were done before."""
-        self._left, self._all, self._width = Counter(item.group for item in items), len(items), width
+    def begins(self, items: Sequence[Item], recorded: int, width: int, lanes: int) -> None:
+        """So many cells are to be done now, `width` at a time and `lanes` of them asking the LLM; so many were done
+        before.
+        """
+        self._left, self._all = Counter(item.group for item in items), len(items)
+        self._width, self._lanes = width, lanes
         before = f", {recorded} are recorded already" if recorded else ""
         self.say(f"{len(items)} cells to do{before}; {width} at a time")
         self._bar.update(self._task, total=len(items), left=self.left())
@@ -65,8 +68,12 @@ class StudyScreen:
             self.say(f"[{self._done}/{self._all}] {item.told()} · {self.left()}")
 
     def left(self) -> str:
-        """What the cells of each group took on average, times how many are left, over the cells at a time."""
-        seconds = sum(n * self._mean(group) for group, n in self._left.items()) / self._width
+        """What the cells of each group took on average, times how many are left: all of it over the cells at a time, or
+        what asks the LLM over its lanes, whichever takes longer.
+        """
+        each = {group: n * self._mean(group) for group, n in self._left.items()}
+        asking = sum(seconds for group, seconds in each.items() if group.endswith("+llm"))
+        seconds = max(asking / self._lanes, sum(each.values()) / self._width)
         return f"about {seconds / 60:.0f} min left" if seconds >= 60 else "less than a minute left"
 
     def _mean(self, group: str) -> float:

@@ -42,6 +42,14 @@ def test_ready_ablations_can_be_read_and_are_called_after_their_file(path: Path)
     assert Ablation.model_validate_json(ablation.model_dump_json()) == ablation
 
 
+@pytest.mark.parametrize("path", sorted(READY.glob("*.toml")), ids=lambda path: path.stem)
+def test_no_ready_ablation_cuts_what_its_levels_have_the_llm_write(path: Path) -> None:
+    ablation = parse(path.read_text(encoding="utf-8"), path.name)
+    cells = [ablation.cell(each) for each in ablation.design]
+    limits = {each.base.max_tokens for each in cells if isinstance(each, Selecting)}
+    assert limits <= {None}, "effects would be those of the limit"
+
+
 def test_the_ready_ablations_are_those_that_were_asked_for() -> None:
     asked = {"activellm", "batch-size", "criteria", "readout", "selection", "shots"}
     assert {path.stem for path in READY.glob("*.toml")} == asked

@@ -26,7 +26,7 @@ from serving.studies.hands import Finished, Own, Processes, demand_shared
 from serving.studies.jobs import Item
 from serving.studies.reports import replay
 from serving.studies.results import leave
-from serving.studies.runner import Ready, carry_out, ready, recorded
+from serving.studies.runner import Ready, carry_out, needs_llm, ready, recorded
 from tests.support.toy_runs import Remembering
 from tests.support.toy_studies import SMALL, done, screen, small, toy_study
 
@@ -208,6 +208,28 @@ def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path)
     again = Remembering()
     assert done(toy_study(study, tmp_path, again)).fresh == 0
     assert not again.sent
+
+
+LIMITED = {"learner": {"kind": "in-context"}, "arms": ["random"]}
+
+
+@pytest.mark.parametrize("students", [["linear", LIMITED], [LIMITED, "linear"]], ids=["second", "first"])
+def test_an_llm_that_is_a_student_is_connected_wherever_it_stands(tmp_path: Path, students: list[object]) -> None:
+    study = small(sets=["weather"], shuffles=1, students=students, contrasts=[], llm={"sample": 12})
+    chat = Remembering()
+    work = toy_study(study, tmp_path, chat if needs_llm(study) else None)
+    ended = done(work)
+    assert {(p.arm, p.student) for p in by_plan(work, ended.done)} == {
+        ("random", "linear"),
+        ("margin", "linear"),
+        ("random", "in-context"),
+    }
+    assert chat.sent
+    assert "in-context" in leave(work, ended, tmp_path / "out")
+
+
+def test_a_study_of_other_students_needs_no_llm() -> None:
+    assert not needs_llm(small())
 
 
 def test_results_are_whole(tmp_path: Path) -> None:
