@@ -64,7 +64,7 @@ def _study(left: StudyLeft) -> str:
     else:
         lines += [summary(overall), *(line for name in overall.sets for line in aside(overall, name)), ""]
     lines += selecting.told(overall)
-    lines.append(f"{record.done} of {record.planned} cells, {record.ended}; {_took(record)}; {record.machine}")
+    lines.append(f"{record.done} of {record.planned} cells, {record.ended}; {record.worked.told('cell')}")
     if spent := shares(record.spent):
         parts = ", ".join(f"{what} {share:.1%}" for what, share in spent)
         lines.append(f"Time inside the cells, {sum(record.spent.values()):.0f} s: {parts}.")
@@ -73,13 +73,9 @@ def _study(left: StudyLeft) -> str:
 
 def _ablation(left: AblationRecord) -> str:
     record = left.study
-    end = f"{record.done} of {record.planned} runs, {record.ended}; {_took(record)}"
-    llm = f"LLM: {record.llm.name if record.llm else 'none'}; {record.machine}"
+    end = f"{record.done} of {record.planned} runs, {record.ended}; {record.worked.told('run')}"
+    llm = f"LLM: {record.llm.name if record.llm else 'none'}"
     return "\n".join([ablation_table.told(left.results), "", end, llm])
-
-
-def _took(record: StudyRecord) -> str:
-    return f"the process that finished it took {record.seconds:.0f} s"
 
 
 def remeasured(left: Left) -> Left:

@@ -44,11 +44,12 @@ def _label(word: str, description: str) -> str:
 def method_section(record: StudyRecord, settings: Pairs, ablation: str = "") -> Section:
     """Settings, machine, versions, models, and each arm as the recipe that it amounts to."""
     versions = ", ".join(f"{name} {found}" for name, found in record.packages.items())
-    done = f"{record.done} of {record.planned} cells, {record.ended}"
+    what = "run" if ablation else "cell"
+    done = f"{record.done} of {record.planned} {what}s, {record.ended}"
     rows = (
         *settings,
         ("done", done),
-        ("machine", record.machine),
+        ("machines", record.worked.where(what)),
         ("thresher", record.thresher),
         ("python", record.python),
         ("packages", versions),
@@ -83,17 +84,18 @@ def prompt_section(record: StudyRecord) -> Section:
     return Section("prompts", "The prompts", (Block(folded=folded, note=note),))
 
 
+_WALL = (
+    "Wall time: in which at least one cell was at work, whichever processes did them; what a process that was killed "
+    "had done of a cell is not in it. Inside the cells: all of them one after another."
+)
+
+
 def time_block(record: StudyRecord) -> Block:
     """Where the seconds went."""
     total = sum(record.spent.values())
     found = tuple((what, f"{share:.1%}") for what, share in shares(record.spent))
-    wall = f"{record.seconds:,.0f} s; one that was started again took longer"
-    return Block(
-        title="Time",
-        pairs=(("of the process that finished it", wall), ("inside the cells", f"{total:,.0f} s"), *found)
-        if found
-        else (("of the process that finished it", wall),),
-    )
+    inside = (("inside the cells", f"{total:,.0f} s"), *found) if found else ()
+    return Block(title="Time", pairs=(("wall time", record.worked.took), *inside), note=_WALL)
 
 
 def caveat_section(record: StudyRecord, own: Sequence[str], unfinished: int) -> Section:

@@ -1,8 +1,12 @@
 """What a study and an ablation leave as data: enough to see what was done, with what, and to make every number anew."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, cast
+
+from pydantic import model_validator
 
 from agent.recipe import Recipe, WeightsUsed
 from evaluation.ablation import Ablation
@@ -12,9 +16,11 @@ from evaluation.overall import Overall
 from evaluation.records import Cell, Comparison, ModelCard
 from evaluation.split import SplitReport
 from evaluation.study import Planned, Study
+from evaluation.walltime import Worked
 from prompts.messages import Frozen
 
 WHOLE = "whole"
+_OF_PROCESS = ("machine", "seconds")
 
 
 class SetUsed(Frozen):
@@ -39,14 +45,13 @@ class Raw(Frozen):
 class StudyRecord(Frozen):
     """The study as it was run."""
 
-    record: int = 2
+    record: int = 3
     study: Study
     recipes: dict[str, Recipe]
     """What the arms amount to, by their names, with the first student."""
     thresher: str
     python: str
     packages: dict[str, str]
-    machine: str
     sets: dict[str, SetUsed]
     encoder: WeightsUsed | None
     llm: WeightsUsed | None
@@ -64,12 +69,21 @@ class StudyRecord(Frozen):
     """Of students trained on every gold label of the pool, by set."""
     unfinished: tuple[Raw, ...] = ()
     """Cells of shuffles that are not whole: they are among the raw ones, and in no table."""
-    seconds: float
-    """Of the process that finished it; a study that was started again took longer."""
+    worked: Worked
+    """Wall time and machines of all cells."""
     spent: dict[str, float]
     """Seconds inside all cells, by what took them."""
     caveats: tuple[str, ...] = ()
     made: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _second_form(cls, data: object) -> object:
+        """Records before the third form know time and machine of the process that left them, of no cell."""
+        if not isinstance(data, Mapping) or "worked" in data:
+            return cast(object, data)
+        old = {name: value for name, value in cast(Mapping[str, Any], data).items() if name not in _OF_PROCESS}
+        return {**old, "worked": {"wall": None, "lacking": old.get("done", 0)}}
 
     @property
     def of_full(self) -> dict[str, dict[str, float]]:

@@ -223,7 +223,7 @@ def execute(work: Work, *, patient: bool = False) -> str:
         job=job,
         cells=cells,
         seconds=time.monotonic() - begun,
-        machine=machine_line(),
+        machine=machine.line(),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     text = _left(work, record)
@@ -285,12 +285,6 @@ def kept(path: Path) -> Table:
     pairs: list[str] | None = rows["text_b"] if any(rows["text_b"]) else None
     gold = {id_: label for id_, label in zip(rows["id"], rows["label"], strict=True) if label}
     return Table(Columns(rows["id"], rows["text"], pairs), gold, path)
-
-
-def machine_line() -> str:
-    found = machine.inspect()
-    gpus = f", {', '.join(gpu.name for gpu in found.gpus)}" if found.gpus else ""
-    return f"{len(found.cores)} cores, {found.memory / machine.GIB:.0f} GiB{gpus}"
 
 
 def pool_of(run: str, settings: Settings) -> Path:

@@ -2,17 +2,20 @@
 
 import shutil
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AwareDatetime
 from threadpoolctl import threadpool_limits
 
 from agent.embed import CachedEmbedder, SentenceEncoder
 from agent.journal import MemoryJournal
 from agent.protocols import ChatModel, Columns, Embedder, Floats, Journal
 from evaluation.records import Cell as CellRecord
+from evaluation.walltime import Span
 from prompts.messages import Frozen
 from serving.connect import Served
 from serving.llm.ledger import LedgeredChat
@@ -23,6 +26,7 @@ from serving.settings import Settings
 from serving.studies.data import DataSet
 from serving.studies.jobs import Item
 from serving.studies.readings import reading
+from serving.system import machine
 
 Vectors = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Of the pool and of the test part, a row a text."""
@@ -34,6 +38,16 @@ class Spent(Frozen):
     seconds: float
     parts: dict[str, float] = {}
     """`training`, `LLM`, `choosing`, `measuring`; the rest is neither."""
+    machine: str = ""
+    """The one that did it; empty in records from before cells said so, as `begun` is None there."""
+    begun: AwareDatetime | None = None
+    """UTC. It ended `seconds` later, whatever was done to the clock meanwhile."""
+
+    @property
+    def span(self) -> Span | None:
+        if self.begun is None:
+            return None
+        return Span(self.machine, self.begun, self.begun + timedelta(seconds=self.seconds))
 
 
 class Done(Frozen):
@@ -91,17 +105,22 @@ class Hand:
         made: list[Spent] = []
 
         def measured() -> CellRecord:
-            worker = self._worker(item)
-            begun = worker.watch.clock()
+            worker, where = self._worker(item), self._machine
+            at, begun = datetime.now(UTC), worker.watch.clock()
             with threadpool_limits(1):
                 record = self._record(item, worker, journal)
-            made.append(Spent(seconds=worker.watch.clock() - begun, parts=dict(worker.watch.seconds)))
+            seconds, parts = worker.watch.clock() - begun, dict(worker.watch.seconds)
+            made.append(Spent(seconds=seconds, parts=parts, machine=where, begun=at))
             return record
 
         record = journal.step("cell", CellRecord, measured)
         shutil.rmtree(self._students(item), ignore_errors=True)  # only needed to resume this very cell
         spent = journal.step("spent", Spent, partial(made.__getitem__, 0)) if made else None
         return Done(record=record, spent=spent)
+
+    @cached_property
+    def _machine(self) -> str:
+        return machine.line()
 
     def close(self) -> None:
         if isinstance(self._chat, LedgeredChat):

@@ -1,7 +1,7 @@
 """What a study leaves: a record for each data set, the study itself resolved, and all that is made from these."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,15 +10,15 @@ from evaluation.records import Arm, Cell, Comparison
 from evaluation.study import Planned, Study, complete
 from evaluation.study_arms import ZERO_SHOT
 from evaluation.study_record import WHOLE, Raw, SetUsed, StudyLeft, StudyRecord
+from evaluation.walltime import Worked, worked
 from serving.roles.fingerprints import wordings
 from serving.runs import outputs
 from serving.runs.job import Job
 from serving.runs.results import caveats, models
-from serving.runs.running import machine_line
 from serving.runs.worker import gold_of
 from serving.studies import folders
 from serving.studies.data import DataSet
-from serving.studies.jobs import Kind
+from serving.studies.jobs import Item, Kind
 from serving.studies.runner import Ended, Ready
 
 KINDS = ("training", "LLM", "choosing", "measuring")
@@ -51,6 +51,7 @@ def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cel
         note = f"read from the first {study.llm.test_reads} test texts, nothing is trained"
         arms.append(Arm(name=ZERO_SHOT, title="the LLM itself, zero-shot", role="machine", note=note, fixed=True))
         cells += read
+    by = _worked([item for item in work.items if item.data == name], ended)
     early = () if record.ended == WHOLE else (f"The study is not whole: {record.ended}.",)
     return Comparison(
         name=f"{study.name}-{name}",
@@ -69,8 +70,8 @@ def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cel
         split=used.split,
         prompts={p.split("@")[0]: p for p in record.prompts},
         settings=_settings(study, record, name),
-        machine=record.machine,
-        seconds=record.seconds,
+        machine=by.where("cell"),
+        seconds=None if by.lacking else by.wall,
         made=record.made,
         caveats=(*record.caveats, *early),
     )
@@ -88,7 +89,6 @@ def record_of(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Ma
         thresher=outputs.thresher_version(),
         python=platform.python_version(),
         packages={name: found for name in _PACKAGES if (found := _version(name))},
-        machine=machine_line(),
         sets={name: _used(data) for name, data in work.bundle.sets.items()},
         encoder=work.weights.encoder,
         llm=work.weights.llm,
@@ -100,7 +100,7 @@ def record_of(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Ma
         shuffles=_shuffles(study, whole),
         ended=f"ended by its time limit of {study.minutes:g} minutes" if ended.late else WHOLE,
         full={name: cells for name, cells in full.items() if cells},
-        seconds=ended.seconds,
+        worked=_worked(work.items, ended),
         spent=_spent(ended),
         caveats=caveats(job),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -136,6 +136,13 @@ def _referred(work: Ready, ended: Ended, kind: Kind, name: str) -> list[Cell]:
     """The reference rows of a set that were done."""
     wanted = [item.key for item in work.items if item.kind == kind and item.data == name]
     return [ended.done[key].record for key in wanted if key in ended.done]
+
+
+def _worked(items: Sequence[Item], ended: Ended) -> Worked:
+    """When and where these items were done, reference rows among them."""
+    found = [(item, ended.done[item.key].spent) for item in items if item.key in ended.done]
+    references = sum(item.plan is None for item, _ in found)
+    return worked([None if spent is None else spent.span for _, spent in found], references)
 
 
 def _spent(ended: Ended) -> dict[str, float]:

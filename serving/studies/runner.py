@@ -45,7 +45,6 @@ class Ended:
     """What was done of a study, by key of the item, now or before."""
 
     done: dict[str, Done]
-    seconds: float
     late: bool
     """True where the time was up before all was done."""
     fresh: int
@@ -145,7 +144,7 @@ def carry_out(
             late = _work(waiting, hands, done, screen, study.llm.at_once, lambda: limit is not None and clock() > limit)
         finally:
             hands.stop()
-    return Ended(done, clock() - begun, late, fresh)
+    return Ended(done, late, fresh)
 
 
 def _work(

@@ -104,8 +104,8 @@ def _name(left: Left) -> str:
 
 def _tags(left: Left) -> dict[str, str]:
     record = left.record if isinstance(left, StudyLeft) else left.study
-    kind = "study" if isinstance(left, StudyLeft) else "ablation"
-    return {"thresher.kind": kind, "thresher.version": record.thresher, "thresher.machine": record.machine}
+    kind, what = ("study", "cell") if isinstance(left, StudyLeft) else ("ablation", "run")
+    return {"thresher.kind": kind, "thresher.version": record.thresher, "thresher.machine": record.worked.where(what)}
 
 
 def _library() -> Any:

@@ -87,6 +87,13 @@ def inspect(root: Path = Path("/")) -> Machine:
     )
 
 
+def line() -> str:
+    """This machine in a few words: `16 cores, 126 GiB, NVIDIA H200`."""
+    found = inspect()
+    cards = f", {', '.join(gpu.name for gpu in found.gpus)}" if found.gpus else ""
+    return f"{len(found.cores)} cores, {found.memory / GIB:.0f} GiB{cards}"
+
+
 def free_disk(path: Path) -> int:
     """Bytes that this user may still write where `path` is or will be."""
     there = path.absolute()

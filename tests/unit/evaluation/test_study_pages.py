@@ -1,5 +1,6 @@
 """The page of a study and of an ablation: whole, escaped, self-contained, with every part that a reader may ask for."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -9,10 +10,10 @@ from evaluation import figures, svg
 from evaluation.ablation_view import ablation_document
 from evaluation.document import Document
 from evaluation.overall import curve_rows, sheet
-from evaluation.rebuild import made, remeasured, row_differences, text_differences
+from evaluation.rebuild import made, remeasured, row_differences, text_differences, told
 from evaluation.report import drawn
 from evaluation.shuffles import Effect
-from evaluation.study_record import AblationRecord, Left, StudyLeft
+from evaluation.study_record import AblationRecord, Left, StudyLeft, StudyRecord
 from evaluation.study_view import study_document
 from prompts.template import load as load_prompt
 from serving.studies.folders import load
@@ -89,7 +90,7 @@ def test_the_page_of_a_study_says_what_was_used(lefts: dict[str, Left]) -> None:
     assert isinstance(left, StudyLeft)
     text = outline(drawn(document(left))).text
     card = left.record.sets["weather"].card
-    for words in (card.licence, card.citation, left.record.machine, left.record.thresher, *card.caveats):
+    for words in (card.licence, card.citation, left.record.thresher, *card.caveats):
         assert words in text
     for words in ("People are simulated from gold labels", "Labels of people to reach a target", "margin - random"):
         assert words in text
@@ -98,6 +99,29 @@ def test_the_page_of_a_study_says_what_was_used(lefts: dict[str, Left]) -> None:
     names = [each.name for each in document(left).figures]
     assert len(names) == len(set(names))
     assert {"budget-svm", "contrasts", "curve-weather-svm-labels", "curve-storms-linear-minutes"} <= set(names)
+
+
+@pytest.mark.parametrize(("name", "what"), [("study", "cell"), ("readings", "run")])
+def test_page_and_tables_say_the_same_of_time_and_machines(lefts: dict[str, Left], name: str, what: str) -> None:
+    left = lefts[name]
+    record = left.record if isinstance(left, StudyLeft) else left.study
+    work, text = record.worked, "".join(outline(drawn(document(left))).text.split())
+    assert sum(work.machines.values()) == record.done + work.references
+    assert work.references == (4 if name == "study" else 0)
+    assert f"wall time {work.took}".replace(" ", "") in text
+    assert f"machines {work.where(what)}".replace(" ", "") in text
+    assert f"{record.done} of {record.planned} {what}s, whole; {what}s took {work.took} of wall time; on " in told(left)
+    assert work.where(what) in told(left)
+
+
+def test_a_record_of_the_second_form_says_that_time_and_machines_are_not_recorded(lefts: dict[str, Left]) -> None:
+    left = lefts["study"]
+    assert isinstance(left, StudyLeft)
+    old = left.record.model_dump(mode="json", exclude={"worked"}) | {"record": 2, "machine": "8 cores", "seconds": 0.2}
+    again = replace(left, record=StudyRecord.model_validate_json(json.dumps(old)))
+    n = again.record.done
+    assert f"whole; wall time not recorded; machine not recorded: {n} cells\n" in told(again)
+    assert "8 cores" not in drawn(document(again))
 
 
 def test_the_page_of_an_ablation_has_effects_beside_what_they_cost(lefts: dict[str, Left]) -> None:

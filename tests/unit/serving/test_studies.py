@@ -8,25 +8,30 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import ColumnElement, select
 
 from agent.errors import BadInput, StoreError
 from agent.loop import Outcome
 from evaluation.records import Comparison
 from evaluation.study import Planned
 from evaluation.study_record import StudyRecord
+from evaluation.walltime import Worked
 from serving.commands import study as command
+from serving.database import reading, writing
 from serving.runs import running
 from serving.runs.job import Cell
+from serving.runs.schema import steps
 from serving.runs.store import NoRun
 from serving.runs.worker import Look, Worker
 from serving.settings import Settings
 from serving.studies import hands
-from serving.studies.hand import Bundle, Done, Hand
+from serving.studies.hand import Bundle, Done, Hand, Spent
 from serving.studies.hands import Finished, Own, Processes, demand_shared
 from serving.studies.jobs import Item
 from serving.studies.reports import replay
 from serving.studies.results import leave
 from serving.studies.runner import Ready, carry_out, needs_llm, ready, recorded
+from serving.system import machine
 from tests.support.toy_runs import Remembering
 from tests.support.toy_studies import SMALL, done, screen, small, toy_study
 
@@ -107,6 +112,77 @@ def test_a_killed_study_does_only_what_is_missing_and_comes_to_the_same(
     measured.clear()
     last = done(toy_study(study, tmp_path / "killed"))
     assert (measured, last.fresh) == ([], 0)
+
+
+def test_time_and_machines_are_those_of_all_processes_whichever_came_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def last() -> tuple[Worked, str]:
+        work = toy_study(small(), tmp_path)
+        text = leave(work, done(work), tmp_path / "out")
+        assert replay(tmp_path / "out").differences == 0
+        return StudyRecord.model_validate_json((tmp_path / "out" / "study.json").read_text()).worked, text
+
+    monkeypatch.setattr(machine, "line", lambda: "2 cores, 24 GiB")
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(toy_study(small(), tmp_path), dying(5), screen())
+    monkeypatch.setattr(machine, "line", lambda: "16 cores, 126 GiB")
+    whole, text = last()
+    assert whole.machines == {"2 cores, 24 GiB": 5, "16 cores, 126 GiB": 11}
+    assert f"16 of 16 cells, whole; cells took {whole.took} of wall time; on 2 cores, 24 GiB: 5 cells; on 16" in text
+    work = toy_study(small(), tmp_path)
+    spans = [each.spent.span for each in recorded(work).values() if each.spent]
+    seconds = [(each.ended - each.begun).total_seconds() for each in spans if each]
+    assert whole.wall is not None
+    assert max(seconds) <= whole.wall <= sum(seconds) + 1e-3
+    monkeypatch.setattr(machine, "line", lambda: "1 core, 1 GiB")
+    assert last() == (whole, text), "a process that does no cell changes nothing"
+
+
+def spent_of(work: Ready, item: Item) -> ColumnElement[bool]:
+    return (steps.c.run == work.bundle.run) & (steps.c.key == f"{item.key}/spent")
+
+
+def test_cells_that_recorded_no_machine_are_counted_as_such(tmp_path: Path) -> None:
+    """As a store of an earlier version holds them: `spent` without machine and time, or none at all."""
+    work = toy_study(small(), tmp_path)
+    done(work)
+    first, second, *rest = work.items
+    with writing(work.store.engine) as connection:
+        connection.execute(
+            steps.update().where(spent_of(work, first)).values(value='{"seconds":2.5,"parts":{"training":1.5}}')
+        )
+        connection.execute(steps.delete().where(spent_of(work, second)))
+    again = toy_study(small(), tmp_path)
+    ended = done(again)
+    assert ended.fresh == 0, "what is recorded of the time is no part of a cell's key"
+    assert ended.done[first.key].spent == Spent(seconds=2.5, parts={"training": 1.5})
+    text = leave(again, ended, tmp_path / "out")
+    assert "16 of 16 cells, whole; cells took at least " in text
+    assert f": {len(rest)} cells; machine not recorded: 2 cells\n" in text
+    assert replay(tmp_path / "out").differences == 0
+    kept = Comparison.model_validate_json((tmp_path / "out" / f"{first.data}.json").read_text())
+    assert kept.seconds is None
+    assert kept.machine.endswith("machine not recorded: 2 cells")
+
+
+def test_cells_brought_from_the_store_of_another_machine_keep_their_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "line", lambda: "16 cores, 126 GiB")
+    there = toy_study(small(), tmp_path / "there")
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(there, dying(3), screen())
+    with reading(there.store.engine) as connection:
+        rows = [dict(row) for row in connection.execute(select(steps)).mappings()]
+    monkeypatch.setattr(machine, "line", lambda: "2 cores, 24 GiB")
+    here = toy_study(small(), tmp_path / "here")
+    with writing(here.store.engine) as connection:
+        connection.execute(steps.insert(), rows)
+    ended = done(here)
+    leave(here, ended, tmp_path / "out")
+    record = StudyRecord.model_validate_json((tmp_path / "out" / "study.json").read_text())
+    assert record.worked.machines == {"16 cores, 126 GiB": 3, "2 cores, 24 GiB": 13}
 
 
 def test_more_shuffles_and_arms_keep_what_was_done(tmp_path: Path) -> None:
