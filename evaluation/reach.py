@@ -67,15 +67,14 @@ class Saved:
         """`16 [8, 24]`, or `more than 96 [64, open], random not reached` where one of the medians is not known."""
         if math.isnan(self.at_least):
             return "–"
-        limited = math.isfinite(self.low) or math.isfinite(self.high)
-        inside = f" [{_limit(self.low)}, {_limit(self.high)}]" if limited else ""
+        inside = "" if math.isnan(self.low) else f" [{_limit(self.low)}, {_limit(self.high)}]"
         if self.at_least == self.at_most:
             return f"{self.at_least:g}{inside}"
         if math.isfinite(self.at_least):
             return f"more than {self.at_least:g}{inside}, {b} not reached"
         if math.isfinite(self.at_most):
             return f"less than {self.at_most:g}{inside}, {a} not reached"
-        return f"neither reached{inside}"
+        return "neither reached"
 
 
 def needed(cell: Cell, target: float, measure: Measure = "accuracy", axis: Axis = "labels") -> Needed:

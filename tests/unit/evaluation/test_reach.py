@@ -107,6 +107,8 @@ def test_labels_saved_are_told_with_what_was_not_reached():
     assert saved(eight, never, 0.8).told("a", "b") == "more than 24 [24, open], b not reached"
     assert saved(never, eight, 0.8).told("a", "b") == "less than -24 [open, -24], a not reached"
     assert saved(never, never, 0.8).told("a", "b") == "neither reached"
+    half = saved(reaching(*[8] * 3, *[None] * 3), reaching(*[None] * 3, *[24] * 3), 0.8)
+    assert half.told("a", "b") == "16 [open, open]"
     assert saved(eight, [], 0.8).told("a", "b") == "–"
 
 
