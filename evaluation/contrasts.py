@@ -154,7 +154,7 @@ def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[
 
 
 def mean(sets: Sequence[Comparison], arm: str, student: str, measure: MeasureSpec) -> Effect:
-    """The arm's own mean over shuffles and sets, descriptive; every arm with that student shares the ends of an area.
+    """The arm's own mean over shuffles and sets, descriptive; every curve with that student shares the ends of an area.
 
     An arm that no shuffle changes has no interval.
     """
@@ -241,7 +241,8 @@ def values(
 
 
 def _with(comparison: Comparison, student: str) -> list[Cell]:
-    return [cell for cell in comparison.cells if cell.student == student]
+    """The curves with that student; a single point is none, and would take their width from the others."""
+    return [cell for cell in comparison.cells if cell.student == student and len(cell.curve) > 1]
 
 
 def ends(cells: Sequence[Cell], measure: Area, budget: int) -> tuple[float, float]:

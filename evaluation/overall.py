@@ -12,16 +12,16 @@ import numpy as np
 
 from evaluation import contrasts, ranks
 from evaluation.axes import Axis, spent
-from evaluation.contrasts import At, Result, Side
+from evaluation.contrasts import Area, At, Result, Side
 from evaluation.curves import Measure
 from evaluation.findings import filled_share, percent, shown
 from evaluation.ranks import Ranks
 from evaluation.records import Cell, Comparison
-from evaluation.shuffles import Effect
+from evaluation.shuffles import Effect, effect
 from evaluation.study import Study
 from evaluation.study_arms import ZERO_SHOT
 from evaluation.table import Sheet, count, mean, used
-from evaluation.targets import reaches, savings
+from evaluation.targets import forecasts, reaches, savings
 from evaluation.trainings import averaged
 from evaluation.verdicts import COVERS, told
 
@@ -35,10 +35,15 @@ _HEAD = (
     "machine",
     "accuracy [95 %]",
     "macro-F1",
+    "mean height [95 %]",
     "human min",
     "tokens",
     "LLM s",
     "filled",
+)
+HEIGHT = (
+    "Mean height of curve is the area under accuracy over labels of people, from where all curves with that student "
+    "have begun to the budget, divided by their distance; a dash where there is a single point."
 )
 
 
@@ -78,6 +83,11 @@ class Overall:
         """At the budget; undefined where a set has no whole shuffle of it."""
         return contrasts.mean(self.comparisons, arm, student, At(metric=metric))
 
+    def height(self, arm: str, student: str) -> Effect:
+        """Mean height of the curve over people's labels; undefined where a set has a single point of it."""
+        curved = all(any(len(cell.curve) > 1 for cell in each.of(arm, student)) for each in self.comparisons)
+        return contrasts.mean(self.comparisons, arm, student, Area()) if curved else effect([])
+
     def results(self) -> tuple[Result, ...]:
         """The contrasts of the study, in its order."""
         return contrasts.results(self.comparisons, self.study.contrasts)
@@ -108,7 +118,8 @@ def summary(overall: Overall) -> str:
     many = len(overall.sets)
     n = "1 data set" if many == 1 else f"mean over {many} data sets, each counting once"
     covers = COVERS if overall.study.contrasts else f"{COVERS[:1].lower()}{COVERS[1:]}"
-    lines = [*rows(overall), "", f"At {overall.study.budget} labels of people, {n}; n is the number of whole shuffles."]
+    at = f"At {overall.study.budget} labels of people, {n}; n is the number of whole shuffles."
+    lines = [*rows(overall), "", at, HEIGHT]
     lines += [*([] if overall.study.contrasts else [covers]), "", *told(overall.results())]
     for student, found in overall.ranks().items():
         lines += ["", ranked(student, found)]
@@ -130,7 +141,8 @@ def of_set(overall: Overall, name: str) -> str:
 def aside(overall: Overall, name: str) -> list[str]:
     """Labels to reach the targets and labels saved, set by set: a mean of them over sets would mean nothing."""
     study, here = overall.study, overall.sets[name]
-    return [*reaches(here, study.pairs, study.targets), *savings(here, study.contrasts)]
+    reached = reaches(here, study.pairs, study.targets)
+    return [*reached, *savings(here, study.contrasts, study.targets), *forecasts(here, study.contrasts)]
 
 
 def rows(overall: Overall) -> list[str]:
@@ -165,6 +177,7 @@ def _row(overall: Overall, arm: str, student: str, full: bool) -> tuple[str, ...
         count(used(cells, budget, "machine_labels")),
         percent(accuracy),
         _share(macro.mean),
+        percent(overall.height(arm, student)),
         f"{mean(cells, lambda cell: cell.cost.human_seconds) / 60:.1f}",
         count(mean(cells, lambda cell: cell.cost.tokens_in + cell.cost.tokens_out)),
         count(mean(cells, lambda cell: cell.cost.seconds)),

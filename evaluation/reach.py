@@ -61,6 +61,20 @@ class Saved:
     """What is known of the difference itself: it is `at_least` to `at_most`, equal where both medians were reached."""
     at_most: float
     n: int
+    """Shuffles that both have."""
+
+    def told(self, a: str, b: str) -> str:
+        """`16 [8, 24]`, or `more than 96 [64, open], random not reached` where one of the medians is not known."""
+        if math.isnan(self.at_least):
+            return "–"
+        inside = "" if math.isnan(self.low) else f" [{_limit(self.low)}, {_limit(self.high)}]"
+        if self.at_least == self.at_most:
+            return f"{self.at_least:g}{inside}"
+        if math.isfinite(self.at_least):
+            return f"more than {self.at_least:g}{inside}, {b} not reached"
+        if math.isfinite(self.at_most):
+            return f"less than {self.at_most:g}{inside}, {a} not reached"
+        return "neither reached"
 
 
 def needed(cell: Cell, target: float, measure: Measure = "accuracy", axis: Axis = "labels") -> Needed:
@@ -150,6 +164,11 @@ def _limits(replicates: Floats) -> tuple[float, float]:
     """Order statistics: infinite values cannot be interpolated."""
     ordered, place = np.sort(replicates), round((len(replicates) + 1) * (1 - LEVEL) / 2)
     return float(ordered[place - 1]), float(ordered[-place])
+
+
+def _limit(value: float) -> str:
+    """The data set no limit on a side that is infinite."""
+    return "open" if math.isinf(value) else f"{value:g}"
 
 
 def _amount(value: float, most: float) -> str:

@@ -9,7 +9,7 @@ from evaluation.asides import chosen
 from evaluation.contrasts import Result, Verdict
 from evaluation.document import Block, Document, Figure, Pairs, Section
 from evaluation.findings import Tone, points
-from evaluation.overall import AXES, Overall, notes, ranked, sheet
+from evaluation.overall import AXES, HEIGHT, Overall, notes, ranked, sheet
 from evaluation.palette import Ink, palette
 from evaluation.ranks_figure import critical_difference_svg
 from evaluation.raw_rows import Row
@@ -18,7 +18,7 @@ from evaluation.shuffles import LEAST
 from evaluation.study_figures import arms, curve_figure, reached_figure
 from evaluation.study_record import StudyLeft
 from evaluation.table import Sheet, count, mean
-from evaluation.targets import TITLE, reached, savings
+from evaluation.targets import SAVED, TITLE, forecasts, reached, spared
 from evaluation.verdicts import COVERS, named, of, sides, told
 
 
@@ -113,7 +113,7 @@ def _together(overall: Overall, results: Sequence[Result], inks: Mapping[str, In
                 caption=f"Dot: mean. Bar: 95 % interval. Ticks: single {what}. Bars of two arms may overlap although "
                 "the arms differ, since they are compared shuffle by shuffle: see the contrasts.",
                 sheet=sheet(overall),
-                note=f"{at} {COVERS}",
+                note=f"{at} {HEIGHT} {COVERS}",
             ),
             Block(title="The arms", bullets=tuple(notes(overall))),
             Block(
@@ -160,6 +160,7 @@ def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, 
     over = {axis: [curve_figure(own, name, rows, each, axis, inks) for each in students] for axis in AXES}
     costs = [each for axis in AXES if axis != "labels" for each in over[axis]]
     targets = reached(here, study.pairs, study.targets)
+    saved = spared(here, study.contrasts, study.targets)
     beside = [] if alone else [Block(sheet=sheet(own))]
     return Section(
         f"set-{name}",
@@ -169,7 +170,11 @@ def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, 
             *beside,
             Block(title="Over what was spent", figures=_known(costs), caption=_LINES),
             Block(title=TITLE, sheet=replace(targets, left=len(targets.head))),
-            Block(title="Labels saved", bullets=tuple(s.strip() for s in savings(here, study.contrasts) if s.strip())),
+            Block(title=SAVED, sheet=replace(saved, left=len(saved.head))),
+            Block(
+                title="Labels saved, forecast",
+                bullets=tuple(s.strip() for s in forecasts(here, study.contrasts) if s.strip()),
+            ),
         ),
     )
 

@@ -1,4 +1,7 @@
-"""Labels to reach a target, and labels saved, on one data set of a study: in words for a terminal."""
+"""Labels to reach a target, and labels saved, on one data set of a study: in words for a terminal.
+
+Labels are saved on the way to a target that curves reached (`saved`), and forecast beyond the budget (`forecasts`).
+"""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +10,13 @@ from agent.errors import BadInput
 from evaluation.contrasts import Contrast, Side
 from evaluation.curves import Measure
 from evaluation.forecast import Range, backtest, labels_saved
-from evaluation.reach import reach
-from evaluation.records import Comparison
+from evaluation.reach import reach, saved
+from evaluation.records import Cell, Comparison
 from evaluation.table import Sheet
 from evaluation.verdicts import sides
 
 TITLE = "Labels of people to reach a target, median [95 %] over shuffles (descriptive)"
+SAVED = "Labels of people saved on the way to a target, difference of the medians [95 %] (descriptive)"
 
 
 def reaches(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[float]) -> list[str]:
@@ -28,7 +32,35 @@ def reached(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[flo
     return Sheet(("arm", "student", *(f"{target:.0%} accuracy" for target in targets)), tuple(rows), left=2)
 
 
-def savings(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str]:
+def savings(comparison: Comparison, contrasts: Sequence[Contrast], targets: Sequence[float]) -> list[str]:
+    """A line for each pair of the named contrasts, a column for each target; nothing where no target was named."""
+    found = spared(comparison, contrasts, targets)
+    return ["", f"{SAVED}:", "", *found.lines] if found.rows else []
+
+
+def spared(comparison: Comparison, contrasts: Sequence[Contrast], targets: Sequence[float]) -> Sheet:
+    """A row for each pair of the named contrasts, a column for each target: what a saves against b."""
+    pairs = dict.fromkeys(each.sides for each in contrasts) if targets else {}
+    rows = [(sides(a, b), *(_spared(comparison, a, b, target) for target in targets)) for a, b in pairs]
+    return Sheet(("contrast", *(f"{target:.0%} accuracy" for target in targets)), tuple(rows))
+
+
+def _spared(comparison: Comparison, a: Side, b: Side, target: float) -> str:
+    found = saved(_matched(comparison, a, b), _matched(comparison, b, a), target)
+    if a[0] == b[0]:
+        return found.told(a[1] or "LLM itself", b[1] or "LLM itself")
+    return found.told(a[0], b[0])
+
+
+def _matched(comparison: Comparison, side: Side, other: Side) -> tuple[Cell, ...]:
+    """The cells of a side; one that no shuffle changes goes with every shuffle of the other."""
+    cells = comparison.of(*side)
+    if not cells or not comparison.arm(side[0]).fixed:
+        return cells
+    return tuple(cells[0].model_copy(update={"seed": cell.seed}) for cell in comparison.of(*other))
+
+
+def forecasts(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str]:
     """For each pair of the named contrasts, the labels that b would need more to come where a is; and the back-test.
 
     What cannot be forecast, or not be tested on held-out rounds, is not given, and the reason is.

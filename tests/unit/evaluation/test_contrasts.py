@@ -208,6 +208,14 @@ def test_an_arms_own_mean_is_not_tested():
     assert found.low < 0.645 < found.high
 
 
+def test_a_single_point_takes_nothing_from_the_area_of_the_other_arms():
+    whole = gained(GAPS)
+    late = tuple(cell("c", i, point(32, 0.9)) for i in range(len(GAPS)))
+    beside = whole.model_copy(update={"arms": (*whole.arms, Arm(name="c")), "cells": (*whole.cells, *late)})
+    assert mean([beside], "b", "s", Area()) == mean([whole], "b", "s", Area())
+    assert mean([whole], "b", "s", Area()).mean == pytest.approx((0.5 + 0.645) / 2)
+
+
 def test_a_curve_over_cost_is_a_step_at_every_amount_that_any_shuffle_spent():
     cells = [
         cell("a", 0, point(8, 0.5, tokens=100), point(32, 0.7, tokens=300)),

@@ -1,12 +1,15 @@
 """Over all data sets: hand-computed means, contrasts and ranks, and in what words they are told."""
 
 import math
+import re
 
 import pytest
 
 from agent.domain import Cost
-from evaluation.overall import Overall, aside, curve_rows, of_set, rows, summary
+from evaluation.contrasts import At, Contrast
+from evaluation.overall import Overall, aside, curve_rows, of_set, rows, sheet, summary
 from evaluation.records import Arm, Cell, Comparison, Point
+from evaluation.targets import spared
 from evaluation.trainings import averaged
 from tests.support.toy_studies import small
 
@@ -48,6 +51,29 @@ def test_every_set_counts_once_whatever_its_number_of_shuffles() -> None:
     alone = overall.alone("weather").estimate("margin", "svm")
     assert alone.mean == pytest.approx(0.72)
     assert alone.low < 0.72 < alone.high
+
+
+def test_the_mean_height_of_each_curve_stands_beside_its_end() -> None:
+    overall = Overall(STUDY, SETS)
+    assert overall.height("margin", "svm").mean == pytest.approx(((0.5 + 0.72) / 2 + (0.5 + 0.8) / 2) / 2)
+    found = overall.alone("weather").height("margin", "svm")
+    assert found.mean == pytest.approx(0.61)
+    assert found.low < 0.61 < found.high
+    table = sheet(overall.alone("weather"))
+    place = table.head.index("mean height [95 %]")
+    assert [row[place] for row in table.rows] == ["55.5 % [54.3, 56.7]", "61.0 % [58.5, 63.5]"]
+
+
+def test_a_single_point_has_no_height_and_leaves_that_of_the_others() -> None:
+    one = SETS["weather"]
+    late = tuple(
+        each.model_copy(update={"arm": "kmeans", "curve": each.curve[-1:]}) for each in one.of("random", "svm")
+    )
+    both = one.model_copy(update={"cells": (*one.cells, *late)})
+    alone, beside = Overall(STUDY, {"weather": one}), Overall(STUDY, {"weather": both})
+    assert math.isnan(beside.height("kmeans", "svm").mean)
+    assert beside.height("margin", "svm") == alone.height("margin", "svm")
+    assert math.isnan(Overall(STUDY, {**SETS, "storms": comparison("storms")}).height("random", "svm").mean)
 
 
 def test_the_named_contrasts_are_those_of_the_calibrated_statistics() -> None:
@@ -92,6 +118,30 @@ def test_labels_to_reach_a_target_may_be_none_and_what_is_not_forecast_has_a_rea
     assert "not reached by 16, 0 of 3 shuffles" in said
     assert "16, 2 of 3 shuffles" in said
     assert "No labels saved are forecast: a curve of 2 rounds over 3 shuffles is too little to forecast from." in said
+
+
+def test_labels_saved_on_the_way_to_a_target_are_those_of_the_named_contrasts() -> None:
+    study = STUDY.model_copy(update={"targets": (0.5, 0.71, 0.9)})
+    said = of_set(Overall(study, SETS), "weather").splitlines()
+    (head,) = [i for i, line in enumerate(said) if line.startswith("Labels of people saved on the way to a target")]
+    assert said[head + 2].split() == ["contrast", "50%", "accuracy", "71%", "accuracy", "90%", "accuracy"]
+    assert re.split(r"  +", said[head + 4]) == [
+        "margin - random (svm)",
+        "0",
+        "more than 0, random not reached",
+        "neither reached",
+    ]
+    assert not any("saved on the way" in line for line in aside(Overall(small(students=["svm"]), SETS), "weather"))
+
+
+def test_an_arm_that_no_shuffle_changes_is_held_against_every_shuffle() -> None:
+    own = Cell(arm="kmeans", seed=9, student="", curve=(Point(human_labels=0, accuracy=0.7),))
+    fixed = tuple(Arm(name=arm, fixed=arm == "kmeans") for arm in ("random", "margin", "kmeans"))
+    cells = (*(cell("margin", i, 0.5, 0.7) for i in range(6)), own)
+    here = comparison("weather", *cells).model_copy(update={"arms": fixed})
+    named = Contrast(a="margin", b="kmeans", student="svm", b_student="")
+    again = named.model_copy(update={"measure": At(metric="macro_f1")})
+    assert spared(here, (named, again), (0.7,)).rows == (("margin (svm) - kmeans (LLM itself)", "-16 [-16, -16]"),)
 
 
 def test_labels_saved_are_forecast_with_their_back_test() -> None:

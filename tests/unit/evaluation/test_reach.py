@@ -98,6 +98,20 @@ def test_censoring_can_only_widen_the_interval():
     assert cut.high == math.inf
 
 
+def test_labels_saved_are_told_with_what_was_not_reached():
+    eight, early, never = reaching(*[8] * 8), reaching(8, 8, 8), reaching(*[None] * 8)
+    some = reaching(24, 24, 24, 24, 24, 24, None, None)
+    assert saved(eight, reaching(*[24] * 8), 0.8).told("a", "b") == "16 [16, 16]"
+    assert saved(early, reaching(24, 24, 24), 0.8).told("a", "b") == "16"
+    assert saved(eight, some, 0.8).told("a", "b") == "16 [16, open]"
+    assert saved(eight, never, 0.8).told("a", "b") == "more than 24 [24, open], b not reached"
+    assert saved(never, eight, 0.8).told("a", "b") == "less than -24 [open, -24], a not reached"
+    assert saved(never, never, 0.8).told("a", "b") == "neither reached"
+    half = saved(reaching(*[8] * 3, *[None] * 3), reaching(*[None] * 3, *[24] * 3), 0.8)
+    assert half.told("a", "b") == "16 [open, open]"
+    assert saved(eight, [], 0.8).told("a", "b") == "–"
+
+
 def test_savings_need_shuffles_that_both_have():
     assert math.isnan(saved(reaching(8), [], 0.8).low)
 

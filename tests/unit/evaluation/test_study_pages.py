@@ -94,6 +94,8 @@ def test_the_page_of_a_study_says_what_was_used(lefts: dict[str, Left]) -> None:
         assert words in text
     for words in ("People are simulated from gold labels", "Labels of people to reach a target", "margin - random"):
         assert words in text
+    for words in ("mean height [95 %]", "Mean height of curve is", "Labels of people saved on the way to a target"):
+        assert words in text
     assert "intervals are Student's (t)" in text
     assert left.record.sets["weather"].pool in text
     names = [each.name for each in document(left).figures]
