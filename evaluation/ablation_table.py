@@ -10,7 +10,7 @@ from evaluation.ablation_effects import ALPHA, Found, Results, effects
 from evaluation.ablation_watch import Summary
 from evaluation.findings import p_value, points
 from evaluation.shuffles import LEAST, Effect
-from evaluation.table import Sheet
+from evaluation.table import Sheet, beside
 
 BY_SET = "Named effects set by set (descriptive)"
 COVERS = {
@@ -20,14 +20,15 @@ COVERS = {
 }
 _LEGEND = {
     "select": "q1 to q4: share of the LLM's own picks by quarter of its list. Bad replies: lists without a usable"
-    " answer, or with a wrong count. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle"
-    " that differ in this factor alone.",
+    " answer, or with a wrong count. In rows: lists whose picks stand in an arithmetic progression, beside the share"
+    " that random picks would have. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle that"
+    " differ in this factor alone.",
     "annotate": "An abstention counts as wrong, and is not in ECE. ECE is over the texts of all shuffles of a cell; a"
     " level has the mean of its cells. Tokens and seconds are those of the reads; what the calibration sample took is"
     " in cells.csv as well.",
 }
 _BESIDE: dict[str, tuple[str, ...]] = {
-    "select": ("filled", "bad replies", "q1", "q2", "q3", "q4", "tokens/pick", "s/pick"),
+    "select": ("filled", "bad replies", "in rows (chance)", "q1", "q2", "q3", "q4", "tokens/pick", "s/pick"),
     "annotate": ("ECE", "label mass", "abstained", "no answer", "tokens/text", "s/text"),
 }
 _CHOSEN = {"select": ("overlap (chance)",), "annotate": ()}
@@ -86,7 +87,8 @@ def _row(results: Results, name: str, wanted: Sequence[Combination]) -> tuple[st
 def _beside(kind: str, found: Summary) -> tuple[str, ...]:
     ends = (_count(found.tokens), _count(found.seconds, 2))
     if kind == "select":
-        return _share(found.filled), _share(found.failures), *map(_share, found.quartiles), *ends
+        rows = beside(found.progressions, found.by_chance)
+        return _share(found.filled), _share(found.failures), rows, *map(_share, found.quartiles), *ends
     return _count(found.ece, 3), _count(found.mass, 3), _share(found.abstained), _share(found.failures), *ends
 
 

@@ -1,14 +1,24 @@
 """What is looked at beside the score of a run: who really chose, what was answered, and what it took."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from agent.domain import Batch
-from agent.query.diagnose import Overlap, filled_share, own_ids, position_quartiles, price, replies, shared
+from agent.query.diagnose import (
+    Overlap,
+    class_shares,
+    filled_share,
+    own_ids,
+    position_quartiles,
+    price,
+    progressions,
+    replies,
+    shared,
+)
 from evaluation import metrics
 from evaluation.records import Measured
 from prompts.messages import Frozen
@@ -24,6 +34,12 @@ class Selected(Frozen):
     """Shares of its own picks by quarter of the list."""
     failures: Measured
     """Share of lists without a usable answer, or with a wrong count."""
+    progressions: Measured = math.nan
+    """Share of lists whose picks stand in an arithmetic progression; undefined in records made before this was kept."""
+    by_chance: Measured = math.nan
+    """The share that random picks of the same lists would have."""
+    classes: dict[str, Measured] = {}
+    """Shares of its own picks by gold label."""
     tokens: Measured
     """For each text that it chose itself."""
     seconds: Measured
@@ -66,6 +82,8 @@ class Summary(Frozen):
     quartiles: tuple[float, float, float, float] = (math.nan, math.nan, math.nan, math.nan)
     failures: float = math.nan
     """Share of lists, or of texts."""
+    progressions: float = math.nan
+    by_chance: float = math.nan
     tokens: float = math.nan
     seconds: float = math.nan
     mass: float = math.nan
@@ -75,13 +93,16 @@ class Summary(Frozen):
     """Share of texts."""
 
 
-def selected(batches: Sequence[Batch], window: int) -> Selected:
+def selected(batches: Sequence[Batch], window: int, gold: Mapping[str, str], names: Sequence[str]) -> Selected:
     """Of the batches of one run in their order."""
-    said, cost = replies(batches), price(batches)
+    said, cost, rows = replies(batches), price(batches), progressions(batches)
     return Selected(
         filled=filled_share(batches),
         quartiles=position_quartiles(batches),
         failures=said.refused + said.failed + said.miscounted,
+        progressions=rows.share,
+        by_chance=rows.chance,
+        classes=class_shares(batches, gold, names),
         tokens=cost.tokens,
         seconds=cost.seconds,
         chosen=tuple(sorted(own_ids(batches[:1]))),
@@ -100,6 +121,8 @@ def summed(runs: Sequence[Selected | Labelled]) -> Summary:
             filled=_mean([run.filled for run in picks]),
             quartiles=(first, second, third, last),
             failures=_mean([run.failures for run in picks]),
+            progressions=_mean([run.progressions for run in picks]),
+            by_chance=_mean([run.by_chance for run in picks]),
             tokens=tokens,
             seconds=seconds,
         )

@@ -96,8 +96,10 @@ def _run(run: Run, levels: Combination, whole: bool) -> Row:
 def _beside(watched: Selected | Labelled) -> Row:
     if isinstance(watched, Selected):
         quartiles = {f"q{i}": share for i, share in enumerate(watched.quartiles, 1)}
-        own = {"filled": watched.filled, "bad_replies": watched.failures, **quartiles}
-        return {**own, "tokens_per_pick": watched.tokens, "seconds_per_pick": watched.seconds}
+        own: Row = {"filled": watched.filled, "bad_replies": watched.failures, "progressions": watched.progressions}
+        balance = watched.model_dump(mode="json", include={"classes"})["classes"]
+        cost: Row = {"tokens_per_pick": watched.tokens, "seconds_per_pick": watched.seconds}
+        return {**own, **quartiles, "classes": json.dumps(balance), **cost}
     return {
         "texts": watched.texts,
         "ece": ece(watched),

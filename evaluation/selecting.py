@@ -11,7 +11,7 @@ from agent.query.diagnose import class_shares, own_ids, price, progressions, rep
 from evaluation.findings import filled_share
 from evaluation.overall import Overall
 from evaluation.records import Cell, Choosing
-from evaluation.table import Sheet, count
+from evaluation.table import Sheet, beside, count
 
 LEGEND = (
     "In rows: lists whose picks stand in an arithmetic progression, beside the share that random picks would have. "
@@ -100,12 +100,12 @@ def _row(overall: Overall, arm: str, student: str) -> tuple[str, ...]:
         arm,
         student,
         _percent(filled_share(cells)),
-        _beside(of("progressions"), of("by_chance")),
+        beside(of("progressions"), of("by_chance")),
         _percent(of("refused")),
         _percent(of("miscounted")),
         _number(of("unknown")),
         _number(of("repeated")),
-        _beside(jaccard, chance, places=3),
+        beside(jaccard, chance, places=3),
         count(of("tokens")),
         _number(of("seconds")),
     )
@@ -126,7 +126,3 @@ def _percent(value: float) -> str:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.2f}"
-
-
-def _beside(value: float, chance: float, places: int = 2) -> str:
-    return "–" if math.isnan(value) else f"{value:.{places}f} ({chance:.{places}f})"

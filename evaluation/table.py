@@ -89,6 +89,11 @@ def count(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.0f}"
 
 
+def beside(value: float, chance: float, places: int = 2) -> str:
+    """`0.50 (0.12)`: a number beside its expectation by chance, or a dash."""
+    return "–" if math.isnan(value) else f"{value:.{places}f} ({chance:.{places}f})"
+
+
 def _row(comparison: Comparison, evidence: Evidence, macro: Evidence, arm: Arm, student: str) -> tuple[str, ...]:
     cells = comparison.of(arm.name, student)
     f1 = macro.mean(arm.name, student)

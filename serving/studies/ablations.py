@@ -122,8 +122,9 @@ def _watched(ablation: Ablation, item: Item, work: Ready) -> Selected | Labelled
     batches = _batches(store, run, f"{item.key}/{item.job.main.key()}/")
     subject = ablation.cell(next(each for each in ablation.design if arm_name(each) == item.job.main.arm))
     assert isinstance(subject, Selecting)
-    among = len(work.bundle.sets[item.data].pool.columns)
-    return selected(batches, subject.base.window(min(subject.batch, subject.budget), among))
+    pool = work.bundle.sets[item.data].pool
+    window = subject.base.window(min(subject.batch, subject.budget), len(pool.columns))
+    return selected(batches, window, pool.gold, item.job.task.names)
 
 
 def _batches(store: Store, run: str, prefix: str) -> list[Batch]:
