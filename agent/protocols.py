@@ -15,7 +15,7 @@ T = TypeVar("T")
 Floats = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
 Need = Literal["student", "chat", "embeddings", "machine"]
-"""What a strategy cannot work without; `machine`: labels of the LLM on some candidates."""
+"""What a strategy cannot work without; `machine`: what the LLM says of some candidates."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Query:
     candidates: Columns
     """What may be chosen: U, and where the step says so the machine-labelled part of L as well."""
     machine: Floats
-    """(candidates, classes): the LLM's calibrated probabilities, a row of nan where it has not labelled one."""
+    """(candidates, classes): the LLM's calibrated probabilities, a row of nan where it has said nothing of one."""
     labelled: Labelled
     rng: np.random.Generator
     round: int = 0

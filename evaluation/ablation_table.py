@@ -21,8 +21,8 @@ COVERS = {
 _LEGEND = {
     "select": "q1 to q4: share of the LLM's own picks by quarter of its list. Bad replies: lists without a usable"
     " answer, or with a wrong count. In rows: lists whose picks stand in an arithmetic progression, beside the share"
-    " that random picks would have. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle that"
-    " differ in this factor alone.",
+    " that random picks would have. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle"
+    " that differ in this factor alone.",
     "annotate": "An abstention counts as wrong, and is not in ECE. ECE is over the texts of all shuffles of a cell; a"
     " level has the mean of its cells. Tokens and seconds are those of the reads; what the calibration sample took is"
     " in cells.csv as well.",

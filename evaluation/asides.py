@@ -43,6 +43,9 @@ def chosen(made: Sequence[Cell | RunSummary]) -> list[str]:
         lines.append(f"not one of {asked} lists got a reply with a choice that could be read: the fallback chose all")
     elif asked:
         lines.append(f"lists: {asked} shown, {counts['refused']} with a reply that was no choice")
+    if counts["read"]:
+        none = f"; no label to speak of: {counts['unread']}" if counts["unread"] else ""
+        lines.append(f"texts that the LLM read so that a strategy could choose, all rounds: {counts['read']}{none}")
     if counts["rejected"] or counts["unwritten"]:
         none = f"; requests that brought none: {counts['unwritten']}" if counts["unwritten"] else ""
         lines.append(f"generated texts that were rejected: {counts['rejected']}{none}")

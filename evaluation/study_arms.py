@@ -137,6 +137,7 @@ def unmet(recipe: Recipe) -> str:
         if i == 0 and "student" in step.query.needs:
             return f"its first step chooses by {step.query.name!r}, which needs a student, and there is none yet"
         if "machine" in step.query.needs and not machine:
-            return f"step {i} chooses by {step.query.name!r}, which needs labels of the LLM that no earlier step makes"
+            said = f"step {i} chooses by {step.query.name!r}, which needs labels of the LLM that no earlier step makes"
+            return f"{said}; have it read texts first, with the strategy 'read'"
         machine = machine or step.annotate.kind in ("llm", "route")
     return ""

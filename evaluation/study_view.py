@@ -216,7 +216,11 @@ def _selectors(overall: Overall) -> Section:
     """How the LLM chose, arm by arm; nothing where it chose nothing."""
     blocks: list[Block] = []
     for arm, student in overall.pairs:
-        cells = [cell for cell in overall.cells(arm, student) if cell.filled_share is not None or cell.quartiles]
+        cells = [
+            cell
+            for cell in overall.cells(arm, student)
+            if cell.filled_share is not None or cell.quartiles or "read" in cell.notes
+        ]
         if not cells:
             continue
         known = [cell.quartiles for cell in cells if cell.quartiles is not None]

@@ -79,6 +79,16 @@ class Llm(Frozen):
         even = None if prior is None else calibrate.calibrated(own, prior, self.strength)
         return Readings(own, even, tuple(replies[len(sample) :]))
 
+    def probabilities(self, texts: Columns, chat: ChatModel, bench: Bench) -> Floats:
+        """(n, classes): what it gives each label, calibrated where a prior is known, and no label comes of it.
+
+        A row of nan where it gave no answer, or label words less than `least_mass`.
+        """
+        said = self.read(texts, chat, bench)
+        rows = said.raw if said.calibrated is None else said.calibrated
+        masses = np.asarray([_mass(reply) for reply in said.replies])
+        return np.where(masses[:, None] >= self.least_mass, rows, np.nan)
+
     def prior(self, chat: ChatModel, bench: Bench) -> Floats | None:
         """(classes,): the LLM's mean label distribution over the bench's sample; None where that is too small.
 
@@ -116,6 +126,11 @@ def _row(reply: ChatReply | ChatFailure, words: Sequence[str]) -> Floats:
     if isinstance(reply, ChatFailure) or reply.reading is None:
         return np.full(len(words), np.nan)
     return np.asarray([reply.reading.probabilities[word] for word in words])
+
+
+def _mass(reply: ChatReply | ChatFailure) -> float:
+    """Probability that it gave to label words; nan without an answer."""
+    return np.nan if isinstance(reply, ChatFailure) or reply.reading is None else reply.reading.label_mass
 
 
 def _check(replies: Sequence[ChatReply | ChatFailure]) -> None:

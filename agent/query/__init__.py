@@ -7,7 +7,7 @@ from pydantic import Field
 from agent.generate.llm import Generate
 from agent.query.badge import Badge
 from agent.query.baseline import First, Random
-from agent.query.combine import AnyChooser, Chooser, Mix, Then
+from agent.query.combine import AnyChooser, Chooser, Mix, Read, Then
 from agent.query.committee import Bald
 from agent.query.contrast import Contrastive
 from agent.query.coverage import MaxHerding, ProbCover
@@ -40,6 +40,7 @@ __all__ = [
     "Patron",
     "ProbCover",
     "Random",
+    "Read",
     "SkActiveMl",
     "Strategy",
     "Then",

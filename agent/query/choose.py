@@ -16,7 +16,7 @@ _REMEDY: dict[Need, str] = {
     "student": "begin with a strategy that needs no student",
     "chat": "start an LLM with: thresher engine up",
     "embeddings": "name an encoder, such as all-MiniLM-L6-v2",
-    "machine": "let the LLM label some texts in an earlier step",
+    "machine": "let the LLM label some texts in an earlier step, or read them first (the strategy `read`)",
 }
 
 

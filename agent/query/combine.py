@@ -1,14 +1,17 @@
 """Strategies made of strategies."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, field_validator
 
+from agent.annotate.llm import Llm
 from agent.domain import Batch
-from agent.protocols import Need, Query
+from agent.protocols import Bench, Need, Query
 from agent.query.badge import Badge
 from agent.query.baseline import First, Random
-from agent.query.choose import narrowed
+from agent.query.choose import narrowed, require
 from agent.query.committee import Bald
 from agent.query.contrast import Contrastive
 from agent.query.coverage import MaxHerding, ProbCover
@@ -21,6 +24,7 @@ from agent.query.typical import TypiClust
 from agent.query.uncertainty import Entropy, LeastConfidence, Margin
 from agent.query.wrapped import SkActiveMl
 from prompts.messages import Frozen
+from prompts.template import load
 
 
 class Then(Frozen):
@@ -75,6 +79,51 @@ class Mix(Frozen):
         return Batch(picks=(*a.picks, *b.picks), by=f"{a.by} and {b.by}", cost=a.cost + b.cost, notes=notes)
 
 
+class Read(Frozen):
+    """The LLM reads the first `reads` candidates, and `then` chooses among all by what it said: no text gets its label.
+
+    What an earlier step had it label is known already and is not read again. Notes count the texts that were read
+    (`read`) and those of them that it gave no label to speak of (`unread`).
+    """
+
+    kind: Literal["read"] = "read"
+    then: "Chooser"
+    reads: int = Field(ge=1)
+    reader: Llm = Llm()
+
+    @field_validator("reader")
+    @classmethod
+    def _without_labels(cls, reader: Llm) -> Llm:
+        if reader.shots:
+            raise ValueError("a reader that only helps to choose is shown no labelled texts: leave out `shots`")
+        return reader
+
+    @property
+    def name(self) -> str:
+        return f"{self.then.name} after reads"
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        return (self.then.needs - {"machine"}) | frozenset[Need]({"chat"})
+
+    def query(self, ask: Query) -> Batch:
+        """Raises EngineError where more than a fifth of the reads fail."""
+        if not min(len(ask.candidates), ask.size):
+            return self.then.query(ask)
+        require(ask, self.needs, self.name)
+        assert ask.chat is not None
+        rows = np.flatnonzero(np.isnan(ask.machine[: self.reads]).any(axis=1))
+        bench = Bench(ask.task, chat=ask.chat, sample=ask.sample)
+        machine = ask.machine.copy()
+        if len(rows):
+            machine[rows] = self.reader.probabilities(ask.candidates.take(rows), ask.chat, bench)
+        batch = self.then.query(replace(ask, machine=machine))
+        unread = int(np.isnan(machine[rows]).any(axis=1).sum())
+        by = f"llm:{ask.chat.name}@{load(self.reader.prompt).fingerprint(self.reader.slots)}"
+        notes = {"read": float(len(rows)), "unread": float(unread), **batch.notes}
+        return batch.model_copy(update={"by": f"{batch.by} after reads by {by}", "notes": notes})
+
+
 AnyChooser = (
     Random
     | First
@@ -96,6 +145,7 @@ AnyChooser = (
     | Listed
     | Then
     | Mix
+    | Read
 )
 """Every strategy that chooses among the candidates."""
 
@@ -103,6 +153,7 @@ Chooser = Annotated[AnyChooser, Field(discriminator="kind")]
 
 Then.model_rebuild()
 Mix.model_rebuild()
+Read.model_rebuild()
 
 
 def _rows(ask: Query, batch: Batch) -> list[int]:

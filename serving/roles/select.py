@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from agent.domain import Batch, Pick, Task
 from agent.errors import BadInput
 from agent.protocols import Columns, Labelled, Need, Query
-from agent.query import Chooser, LlmChoose
+from agent.query import Chooser, LlmChoose, Read
 from agent.query.diagnose import filled_share
 from agent.seeds import generator
 from prompts.messages import Frozen
@@ -113,7 +113,10 @@ def _strategy(head: SelectHead) -> Chooser:
     """Raises BadInput for a prompt, slot or filling that there is not."""
     if head.strategy is not None:
         for asked in _asking(head.strategy):
-            prompt_for(asked.prompt, "select", ("indices", "ranking", "scores"))
+            if isinstance(asked, LlmChoose):
+                prompt_for(asked.prompt, "select", ("indices", "ranking", "scores"))
+            else:
+                prompt_for(asked.reader.prompt, "read", ("label",))
         fingerprints(head.strategy)  # names every slot that there is not, before anything is spent
         return head.strategy
     prompt = prompt_for(head.prompt or DEFAULT.prompt, "select", ("indices", "ranking", "scores"))
@@ -122,12 +125,11 @@ def _strategy(head: SelectHead) -> Chooser:
     return strategy
 
 
-def _asking(strategy: object) -> list[LlmChoose]:
-    """Every selector by LLM inside a strategy."""
-    if isinstance(strategy, LlmChoose):
-        return [strategy]
-    inner = [getattr(strategy, name) for name in ("first", "second", "a", "b") if hasattr(strategy, name)]
-    return [found for each in inner for found in _asking(each)]
+def _asking(strategy: object) -> list[LlmChoose | Read]:
+    """Every part of a strategy that asks the LLM."""
+    own = [strategy] if isinstance(strategy, LlmChoose | Read) else []
+    inner = [getattr(strategy, name) for name in ("first", "second", "a", "b", "then") if hasattr(strategy, name)]
+    return own + [found for each in inner for found in _asking(each)]
 
 
 def _possible(strategy: Chooser, n: int) -> None:

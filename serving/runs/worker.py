@@ -238,10 +238,10 @@ def shuffled(job: Job, table: Table, seed: int) -> Pool:
 
 
 def _counts(outcome: Outcome) -> dict[str, float]:
-    """What came of the lists that the LLM was shown, and of the texts that it wrote."""
+    """What came of the lists that the LLM was shown, and of the texts that it wrote or only read."""
     counts = {"rejected": float(sum(r.rejected for r in outcome.history))}
     notes = [note for batch in outcome.batches for note in batch.notes.items()]
-    for name in ("lists", "asked_again", "refused", "failed", "chosen", "unwritten"):
+    for name in ("lists", "asked_again", "refused", "failed", "chosen", "unwritten", "read", "unread"):
         # a selector inside another one has its notes under a longer name, such as `first_lists`
         found = [count for key, count in notes if key == name or key.endswith(f"_{name}")]
         counts |= {name: sum(found)} if found else {}

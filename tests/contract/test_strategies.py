@@ -30,6 +30,7 @@ from agent.query import (
     Patron,
     ProbCover,
     Random,
+    Read,
     SkActiveMl,
     Strategy,
     Then,
@@ -75,6 +76,8 @@ SAMPLES: tuple[Any, ...] = (
     Mix(a=Margin(), b=Random(), share=0.5),
     Mix(a=Badge(), b=SkActiveMl(strategy="falcun"), share=0.5),
     Mix(a=LlmChoose(), b=Mix(a=First(), b=KMeans()), share=0.3),
+    Read(then=Patron(), reads=40),
+    Read(then=Then(first=Disagreement(), second=LlmChoose(), keep=60), reads=60),
     Generate(),
 )
 CHOOSERS = [s for s in SAMPLES if not isinstance(s, Generate)]
@@ -138,7 +141,7 @@ def seen(ask: Query) -> dict[str, Any]:
 def test_works_with_exactly_what_it_declares(strategy: Any) -> None:
     assert strategy.needs <= set(EVERYTHING)
     full, least = strategy.query(question()), strategy.query(question(having=strategy.needs))
-    if "machine" in strategy.needs or strategy.kind == "generate" or "weaknesses" in str(strategy):
+    if "machine" in strategy.needs or strategy.kind in ("generate", "read") or "weaknesses" in str(strategy):
         assert len(least.picks) == len(full.picks)  # these look at the machine's labels where there are any
     else:
         assert least == full

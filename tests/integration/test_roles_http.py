@@ -81,6 +81,8 @@ def rows(response: httpx.Response) -> list[dict[str, Any]]:
 
 # select
 
+READ = {"kind": "read", "then": {"kind": "patron"}, "reads": 20}
+
 
 def test_the_llm_selects_and_says_what_it_cost(client: TestClient, llm: FakeOpenAI) -> None:
     before = len(llm.bodies)
@@ -126,6 +128,19 @@ def test_classic_strategies_need_no_llm(client: TestClient, llm: FakeOpenAI, mon
     assert len(llm.bodies) == before
 
 
+def test_a_strategy_may_choose_by_what_the_llm_reads(
+    client: TestClient, llm: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(llm.bodies)
+    monkeypatch.setattr(client.app.state.desk.encoding, "ready", ToyEncoder)
+    found = post(client, "select", k=4, examples=examples(30), strategy=READ)
+    assert len(found["picks"]) == 4
+    assert found["notes"] == {"read": 20, "unread": 0}
+    assert found["prompts"][0].startswith("annotate/label@")
+    assert found["by"].endswith(found["prompts"][0])
+    assert found["usage"]["requests"] == len(asked(llm.bodies[before:])) == 20
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -136,6 +151,10 @@ def test_classic_strategies_need_no_llm(client: TestClient, llm: FakeOpenAI, mon
         ({"strategy": {"kind": "random"}, "prompt": "select/choose"}, "give either it or them"),
         ({"prompt": "annotate/label"}, "answered with label, and to select takes indices or ranking or scores"),
         ({"prompt": "select/chose"}, "no prompt has the id 'select/chose'"),
+        (
+            {"strategy": READ | {"reader": {"prompt": "select/choose"}}},
+            "answered with indices, and to read takes label",
+        ),
         ({"slots": {"mood": "good"}}, "`select/choose` has no slot 'mood'"),
         ({"strategy": {"kind": "llm", "slots": {"mode": "loud"}}}, "does not allow 'loud'"),
         ({"labelled": [{"text": "x", "label": "mild"}]}, "'mild' is no label of the task; use one of sunny, rainy"),

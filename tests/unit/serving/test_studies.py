@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from agent.errors import BadInput, StoreError
 from agent.loop import Outcome
 from evaluation.records import Comparison
-from evaluation.study import Planned
+from evaluation.study import Planned, parse
 from evaluation.study_record import StudyRecord
 from evaluation.walltime import Worked
 from serving.commands import study as command
@@ -306,6 +306,51 @@ def test_an_llm_that_is_a_student_is_connected_wherever_it_stands(tmp_path: Path
 
 def test_a_study_of_other_students_needs_no_llm() -> None:
     assert not needs_llm(small())
+
+
+PATRON = """
+[[arms]]
+name = "patron"
+steps = [{ query = { kind = "read", reads = 40, then = { kind = "patron" } }, size = 16 }]
+
+[llm]
+reads = 12
+sample = 24
+"""
+
+
+def test_an_arm_by_the_llms_probabilities_trains_on_people_alone_and_survives_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = parse(SMALL + PATRON).model_copy(update={"sets": ("weather",), "full": False})
+    learned: dict[str, list[bool]] = {}
+    plain = Worker.outcome
+
+    def looked(self: Worker, cell: Cell, observe: Look | None = None, scouted: Look | None = None) -> Outcome:
+        outcome = plain(self, cell, observe, scouted)
+        if cell.arm == "patron":
+            learned[f"{self.job.learners[0].name} {cell.seed}"] = outcome.pool.labelled().human.tolist()
+            assert outcome.batches[0].by.startswith("patron after reads by llm:")
+        return outcome
+
+    monkeypatch.setattr(Worker, "outcome", looked)
+    whole = toy_study(study, tmp_path / "whole", Remembering())
+    expected = by_plan(whole, done(whole).done)
+    assert learned == dict.fromkeys(("svm 0", "svm 1", "linear 0", "linear 1"), [True] * 16)
+    records = {plan: each.record for plan, each in expected.items()}
+    asked = [record for record in records.values() if record.arm == "patron"]
+    assert [(point.human_labels, point.machine_labels) for r in asked for point in r.curve] == [(16, 0)] * 4
+    assert all(r.cost.calls >= 40 and r.notes["read"] == 40 and r.notes["unread"] == 0 for r in asked)
+    chat = Remembering()
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(toy_study(study, tmp_path / "killed", chat), dying(5), screen())
+    again = toy_study(study, tmp_path / "killed", chat)
+    assert {plan: each.record for plan, each in by_plan(again, done(again).done).items()} == records
+    assert max(chat.sent.values()) == 1
+    leave(again, done(again), tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("texts that the LLM read so that a strategy could choose, all rounds: 80<") == 2
+    assert replay(tmp_path / "out").differences == 0
 
 
 def test_results_are_whole(tmp_path: Path) -> None:
