@@ -23,6 +23,7 @@ from agent.query import (
     KCenter,
     KMeans,
     LeastConfidence,
+    Listed,
     LlmChoose,
     Margin,
     MaxHerding,
@@ -42,6 +43,8 @@ from tests.support.questions import EVERYTHING, question
 SAMPLES: tuple[Any, ...] = (
     Random(),
     First(),
+    Listed(take="first"),
+    Listed(take="random", list_size=9, per_list=2),
     LeastConfidence(),
     Margin(),
     Entropy(),

@@ -196,7 +196,7 @@ def test_a_run_over_data_that_do_not_fit_is_refused_in_one_line(llm: FakeOpenAI,
         assert httpx.get(f"{server.url}/v1/runs").json()["items"] == []
 
 
-@pytest.mark.parametrize("cap", [{"requests": 90}, {"tokens": 6000}], ids=lambda cap: next(iter(cap)))
+@pytest.mark.parametrize("cap", [{"requests": 90}, {"tokens": 12000}], ids=lambda cap: next(iter(cap)))
 def test_a_cap_on_the_llm_is_never_exceeded_also_by_a_killed_run(
     llm: FakeOpenAI, tmp_path: Path, cap: dict[str, int]
 ) -> None:
@@ -206,6 +206,8 @@ def test_a_cap_on_the_llm_is_never_exceeded_also_by_a_killed_run(
         body = {**uploaded(server, tmp_path / "in"), "people": "simulated", "reads": 60, "budget": 16, "caps": cap}
         run = begun(server, body).json()["id"]
         while len(asked(llm.bodies)) < 30:
+            state = httpx.get(f"{server.url}/v1/runs/{run}").json()["state"]
+            assert state in ("queued", "running"), f"{state} before it could be killed"
             time.sleep(0.02)
         server.kill()
         server.start()
