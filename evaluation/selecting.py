@@ -14,14 +14,17 @@ from evaluation.records import Cell, Choosing
 from evaluation.table import Sheet, beside, count
 
 LEGEND = (
-    "In rows: lists whose picks stand in an arithmetic progression, beside the share that random picks would have. "
-    "No answer, wrong number: shares of lists. Unknown, repeated: for each pick. Overlap: Jaccard of the LLM's own "
-    "picks in two shuffles of a set, mean over pairs of shuffles and sets, beside that of random picks from the pool."
+    "By quarter: percent of the LLM's own picks from each quarter of its lists, first to last; 25 each where order "
+    "means nothing. In rows: lists whose picks stand in an arithmetic progression, beside the share that random picks "
+    "would have. No answer, wrong number: shares of lists. Unknown, repeated: for each pick. Overlap: Jaccard of its "
+    "own picks in two shuffles of a set, mean over pairs of shuffles and sets, beside that of random picks from the "
+    "pool."
 )
 _HEAD = (
     "arm",
     "student",
     "filled",
+    "by quarter",
     "in rows (chance)",
     "no answer",
     "wrong number",
@@ -100,6 +103,7 @@ def _row(overall: Overall, arm: str, student: str) -> tuple[str, ...]:
         arm,
         student,
         _percent(filled_share(cells)),
+        _quarters(cells),
         beside(of("progressions"), of("by_chance")),
         _percent(of("refused")),
         _percent(of("miscounted")),
@@ -109,6 +113,11 @@ def _row(overall: Overall, arm: str, student: str) -> tuple[str, ...]:
         count(of("tokens")),
         _number(of("seconds")),
     )
+
+
+def _quarters(cells: Sequence[Cell]) -> str:
+    found = [each.quartiles for each in cells if each.quartiles is not None]
+    return " / ".join(f"{100 * share:.0f}" for share in np.mean(found, axis=0)) if found else "–"
 
 
 def _known(cells: Sequence[Cell]) -> list[Choosing]:

@@ -75,7 +75,7 @@ def forecasts(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str
             refused[error.what] = None
         else:
             what = f"{b[0]} would need {_more(found)} labels more to come where {a[0]} is at {comparison.budget}"
-            lines.append(f"  {sides(a, b)}, {metric}: {what}")
+            lines.append(f"  {sides(a, b)}, {metric}: {what}{_caution(found)}")
     if lines:
         title = "Labels saved, forecast by a power law of each learning curve (descriptive):"
         lines = ["", title, *lines, *(f"  {curve}: {said}" for curve, said in tests.items())]
@@ -87,6 +87,10 @@ def forecasts(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str
 
 def _more(found: Range) -> str:
     return f"{_labels(found.value)} [{_labels(found.low)}, {_labels(found.high)}]"
+
+
+def _caution(found: Range) -> str:
+    return "; no saving is foretold, since fewer or as many may do" if found.low <= 0 else ""
 
 
 def _labels(value: float) -> str:

@@ -144,11 +144,12 @@ def test_an_arm_that_no_shuffle_changes_is_held_against_every_shuffle() -> None:
     assert spared(here, (named, again), (0.7,)).rows == (("margin (svm) - kmeans (LLM itself)", "-16 [-16, -16]"),)
 
 
-def test_labels_saved_are_forecast_with_their_back_test() -> None:
+@pytest.mark.parametrize(("ahead", "warned"), [(0.05, False), (0.0, True)])
+def test_labels_saved_are_forecast_with_their_back_test(ahead: float, warned: bool) -> None:
     rising = [1 - 0.6 * n**-0.5 for n in range(8, 72, 8)]
     cells = [
         cell(arm, i, *(height + better + i / 1000 for height in rising))
-        for arm, better in (("random", 0.0), ("margin", 0.02))
+        for arm, better in (("random", 0.0), ("margin", ahead))
         for i in range(6)
     ]
     here = comparison("weather", *cells).model_copy(update={"budget": 64})
@@ -156,6 +157,7 @@ def test_labels_saved_are_forecast_with_their_back_test() -> None:
     assert "margin - random (svm), accuracy: random would need" in said
     assert "random (svm): back-test: " in said
     assert "held-out rounds" in said
+    assert ("no saving is foretold" in said) == warned
 
 
 def test_five_sets_are_ranked() -> None:

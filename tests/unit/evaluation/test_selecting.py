@@ -19,7 +19,7 @@ from tests.support.toy_studies import done, small, toy_study
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> StudyLeft:
-    """One arm chooses by the LLM, which takes the first texts of each list."""
+    """One arm chooses by the LLM, which takes the last texts of each list."""
     llm = {"kind": "llm", "list_size": 6, "per_list": 3}
     arms = [
         {"name": "LLM selects", "first": llm, "strategy": llm},
@@ -41,7 +41,11 @@ def test_arms_whose_texts_the_llm_chose_have_a_row_and_no_others(left: StudyLeft
     wrong = [cell.choosing.miscounted for cell in left.overall.cells("LLM selects", "svm") if cell.choosing]
     assert said["wrong number"] == f"{100 * sum(wrong) / len(wrong):.0f} %"
     rows, chance = said["in rows (chance)"].split()
-    assert float(rows) == 1.0, "the first three of each list are 1, 2, 3"
+    assert float(rows) == 1.0, "the last three of each list stand side by side"
+    first, second, third, last = map(int, said["by quarter"].split(" / "))
+    assert first == second == 0
+    assert third > last > 0
+    assert third + last == 100
     assert 0.0 < float(chance.strip("()")) < 1.0
 
 
@@ -66,7 +70,7 @@ def test_overlap_is_that_of_pairs_of_shuffles(left: StudyLeft) -> None:
 
 def test_terminal_page_and_raw_rows_say_it(left: StudyLeft) -> None:
     again = made(left)
-    head = "arm          student  filled  in rows (chance)"
+    head = "arm          student  filled       by quarter  in rows (chance)"
     assert head in again.text
     assert selecting.LEGEND in again.text
     assert "own picks by gold label" in again.page

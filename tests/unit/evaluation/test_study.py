@@ -31,6 +31,7 @@ def test_there_are_ready_studies() -> None:
         "quick",
         "svm-vs-bert",
         "classic",
+        "savings",
         "headline",
         "headline-large",
     }
