@@ -6,9 +6,10 @@ one shuffle, their mean is the shuffle's value: trainings are not independent sh
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from agent.errors import BadInput
@@ -156,12 +157,14 @@ def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[
 def mean(sets: Sequence[Comparison], arm: str, student: str, measure: MeasureSpec) -> Effect:
     """The arm's own mean over shuffles and sets, descriptive; every curve with that student shares the ends of an area.
 
-    An arm that no shuffle changes has no interval.
+    An arm that no shuffle changes has no interval. Limits end at 0 and 1, as what is measured does.
     """
     groups = [
         list(values(each.of(arm, student), measure, each.budget, beside=_with(each, student)).values()) for each in sets
     ]
-    return effect(groups, test=False)
+    found = effect(groups, test=False)
+    low, high = np.clip((found.low, found.high), 0.0, 1.0)
+    return replace(found, low=float(low), high=float(high))
 
 
 def curve(

@@ -208,6 +208,12 @@ def test_an_arms_own_mean_is_not_tested():
     assert found.low < 0.645 < found.high
 
 
+def test_an_accuracys_interval_ends_where_accuracy_does():
+    few = [cell("a", i, point(32, accuracy)) for i, accuracy in enumerate((0.55, 0.98))]
+    found = mean([study(*few)], "a", "s", At())
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
 def test_a_single_point_takes_nothing_from_the_area_of_the_other_arms():
     whole = gained(GAPS)
     late = tuple(cell("c", i, point(32, 0.9)) for i in range(len(GAPS)))
