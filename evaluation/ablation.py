@@ -112,6 +112,8 @@ class Ablation(Frozen):
     minutes: float | None = Field(default=None, gt=0)
     model: str = ""
     """A name of the catalogue; empty: the one that is set up."""
+    at_once: int = Field(default=1, ge=1)
+    """Runs that ask it at the same time. All take less time then, and each of them longer."""
     subject: Subject
 
     @model_validator(mode="after")
@@ -179,7 +181,7 @@ class Ablation(Frozen):
             students=(StudyStudent(learner=learner),),
             arms=tuple(_arm(self.cell(each), each) for each in self.design),
             minutes=self.minutes,
-            llm=StudyLlm(model=self.model, reads=0),
+            llm=StudyLlm(model=self.model, reads=0, at_once=self.at_once),
         )
 
     def _check_factor(self, name: str, levels: tuple[Level, ...]) -> None:

@@ -54,7 +54,8 @@ class StudyScreen:
         self._left, self._all = Counter(item.group for item in items), len(items)
         self._width, self._lanes = width, lanes
         before = f", {recorded} are recorded already" if recorded else ""
-        self.say(f"{len(items)} cells to do{before}; {width} at a time")
+        asking = f", {lanes} of them asking the LLM" if lanes < width and any(item.asks_llm for item in items) else ""
+        self.say(f"{len(items)} cells to do{before}; {width} at a time{asking}")
         self._bar.update(self._task, total=len(items), left=self.left())
 
     def finished(self, item: Item, done: Done) -> None:

@@ -1,6 +1,7 @@
 """The remaining time of a study: its cells share the hands, and those that ask the LLM share fewer lanes."""
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -61,5 +62,21 @@ def left_at_first(shown: StudyScreen, work: Ready) -> str:
 def test_an_ablation_counts_its_lanes_and_so_does_a_study(tmp_path: Path) -> None:
     work = toy_ablation(parse(READS), tmp_path, Remembering())
     assert left_at_first(screen(), work) == f"about {32 * 305 / 60:.0f} min left", "each is assumed to take 305 s"
-    study = work.study.model_copy(update={"llm": work.study.llm.model_copy(update={"at_once": 4})})
-    assert left_at_first(screen(), replace(work, study=study)) == f"about {8 * 305 / 60:.0f} min left"
+    work = toy_ablation(parse(READS).model_copy(update={"at_once": 4}), tmp_path, Remembering())
+    assert left_at_first(screen(), work) == f"about {8 * 305 / 60:.0f} min left"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lanes", "said"),
+    [
+        ("zero-shot", 1, "4 at a time, 1 of them asking the LLM"),
+        ("zero-shot", 4, "4 at a time"),
+        ("cell", 1, "4 at a time"),
+    ],
+)
+def test_it_says_how_many_go_at_a_time(plain: Item, kind: str, lanes: int, said: str) -> None:
+    shown = screen()
+    shown.begins([replace(plain, kind=kind)] * 2, 0, 4, lanes)
+    written = shown.console.file
+    assert isinstance(written, StringIO)
+    assert written.getvalue().strip() == f"2 cells to do; {said}"
