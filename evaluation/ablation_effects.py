@@ -9,22 +9,11 @@ import numpy as np
 from agent.query.diagnose import Overlap
 from evaluation.ablation import Ablation, Measure, Selecting, arm_name
 from evaluation.ablation_design import Combination, Contrast, possible, weights
-from evaluation.ablation_watch import Labelled, Selected, Summary, Watched, ece, overlapping, summed
+from evaluation.ablation_watch import Labelled, Run, Selected, Summary, ece, overlapping, summed
 from evaluation.compare import holm
-from evaluation.records import Cell
 from evaluation.shuffles import Effect, effect
-from evaluation.study import Planned
-from prompts.messages import Frozen
 
 ALPHA = 0.05
-
-
-class Run(Frozen):
-    """One cell of the design on one shuffle of one set, done."""
-
-    plan: Planned
-    cell: Cell
-    watched: Watched
 
 
 @dataclass(frozen=True)
@@ -79,12 +68,10 @@ class Results:
 
         Calibration error is the mean over cells and sets: one cell's overconfidence would hide the doubts of another.
         """
-        apart = [
-            summed([run.watched for run in self.of([cell], name)]).ece for cell in wanted for name in self.ablation.sets
-        ]
+        apart = [summed(self.of([cell], name)).ece for cell in wanted for name in self.ablation.sets]
         known = [each for each in apart if not math.isnan(each)]
         update = {"ece": float(np.mean(known)) if known else math.nan}
-        return summed([run.watched for run in self.of(wanted)]).model_copy(update=update)
+        return summed(self.of(wanted)).model_copy(update=update)
 
     def values(self, measure: Measure) -> dict[str, list[list[float]]]:
         """By set, for each whole shuffle the measure of each cell in the order of the design."""
@@ -166,7 +153,7 @@ def _found(
         by_set=tuple(alone) if len(alone) > 1 else (),
         p=p,
         tested=tested,
-        beside=(summed([run.watched for run in sides[0]]), summed([run.watched for run in sides[1]])),
+        beside=(summed(sides[0]), summed(sides[1])),
         overlap=overlapping(_pairs(results, contrast)) if contrast.order == 1 else None,
     )
 

@@ -1,48 +1,24 @@
 """What is looked at beside the score of a run: who really chose, what was answered, and what it took."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from agent.domain import Batch
-from agent.query.diagnose import (
-    Overlap,
-    class_shares,
-    filled_share,
-    own_ids,
-    position_quartiles,
-    price,
-    progressions,
-    replies,
-    shared,
-)
+from agent.query.diagnose import Overlap, own_ids, shared
 from evaluation import metrics
-from evaluation.records import Measured
+from evaluation.records import Cell, Choosing, Measured
+from evaluation.study import Planned
 from prompts.messages import Frozen
 
 
 class Selected(Frozen):
-    """A run in which the LLM selected."""
+    """A run in which the LLM selected. How it chose over all of its lists is in the run's cell."""
 
     kind: Literal["select"] = "select"
-    filled: Measured
-    """Share of its picks that the fallback made."""
-    quartiles: tuple[Measured, Measured, Measured, Measured]
-    """Shares of its own picks by quarter of the list."""
-    failures: Measured
-    """Share of lists without a usable answer, or with a wrong count."""
-    progressions: Measured = math.nan
-    """Share of lists whose picks stand in an arithmetic progression; undefined in records made before this was kept."""
-    by_chance: Measured = math.nan
-    """The share that random picks of the same lists would have."""
-    classes: dict[str, Measured] = {}
-    """Shares of its own picks by gold label."""
-    tokens: Measured
-    """For each text that it chose itself."""
-    seconds: Measured
     chosen: tuple[str, ...]
     """Its own picks of the first batch: later ones are chosen from what earlier ones left."""
     window: int
@@ -75,6 +51,14 @@ class Labelled(Frozen):
 Watched = Annotated[Selected | Labelled, Field(discriminator="kind")]
 
 
+class Run(Frozen):
+    """One cell of the design on one shuffle of one set, done."""
+
+    plan: Planned
+    cell: Cell
+    watched: Watched
+
+
 class Summary(Frozen):
     """The same over several runs; what does not apply is nan."""
 
@@ -93,39 +77,38 @@ class Summary(Frozen):
     """Share of texts."""
 
 
-def selected(batches: Sequence[Batch], window: int, gold: Mapping[str, str], names: Sequence[str]) -> Selected:
+def selected(batches: Sequence[Batch], window: int) -> Selected:
     """Of the batches of one run in their order."""
-    said, cost, rows = replies(batches), price(batches), progressions(batches)
-    return Selected(
-        filled=filled_share(batches),
-        quartiles=position_quartiles(batches),
-        failures=said.refused + said.failed + said.miscounted,
-        progressions=rows.share,
-        by_chance=rows.chance,
-        classes=class_shares(batches, gold, names),
-        tokens=cost.tokens,
-        seconds=cost.seconds,
-        chosen=tuple(sorted(own_ids(batches[:1]))),
-        window=window,
+    return Selected(chosen=tuple(sorted(own_ids(batches[:1]))), window=window)
+
+
+def summed(runs: Sequence[Run]) -> Summary:
+    """Means over runs; an undefined value is left out."""
+    reads = [run.watched for run in runs if isinstance(run.watched, Labelled)]
+    return _labelled(reads) if reads else _selected([run.cell for run in runs])
+
+
+def bad_replies(by: Choosing) -> float:
+    """Share of lists without a usable answer, or with a wrong count."""
+    return by.refused + by.miscounted
+
+
+def _selected(cells: Sequence[Cell]) -> Summary:
+    found = [cell.choosing or Choosing() for cell in cells]
+    quarters = [cell.quartiles for cell in cells if cell.quartiles is not None]
+    first, second, third, last = (_mean([each[i] for each in quarters]) for i in range(4))
+    return Summary(
+        filled=_mean([cell.filled_share for cell in cells if cell.filled_share is not None]),
+        quartiles=(first, second, third, last),
+        failures=_mean([bad_replies(each) for each in found]),
+        progressions=_mean([each.progressions for each in found]),
+        by_chance=_mean([each.by_chance for each in found]),
+        tokens=_mean([each.tokens for each in found]),
+        seconds=_mean([each.seconds for each in found]),
     )
 
 
-def summed(runs: Sequence[Selected | Labelled]) -> Summary:
-    """Means over runs; an undefined value is left out."""
-    tokens, seconds = _mean([run.tokens for run in runs]), _mean([run.seconds for run in runs])
-    picks = [run for run in runs if isinstance(run, Selected)]
-    reads = [run for run in runs if isinstance(run, Labelled)]
-    if picks:
-        first, second, third, last = (_mean([run.quartiles[i] for run in picks]) for i in range(4))
-        return Summary(
-            filled=_mean([run.filled for run in picks]),
-            quartiles=(first, second, third, last),
-            failures=_mean([run.failures for run in picks]),
-            progressions=_mean([run.progressions for run in picks]),
-            by_chance=_mean([run.by_chance for run in picks]),
-            tokens=tokens,
-            seconds=seconds,
-        )
+def _labelled(reads: Sequence[Labelled]) -> Summary:
     texts = sum(run.texts for run in reads)
     correct = np.array([right for run in reads for right in run.correct], dtype=bool)
     return Summary(
@@ -133,8 +116,8 @@ def summed(runs: Sequence[Selected | Labelled]) -> Summary:
         abstained=sum(run.abstained for run in reads) / texts if texts else math.nan,
         mass=_mean([run.mass for run in reads]),
         ece=metrics.ece(correct, np.array([each for run in reads for each in run.confidence])),
-        tokens=tokens,
-        seconds=seconds,
+        tokens=_mean([run.tokens for run in reads]),
+        seconds=_mean([run.seconds for run in reads]),
     )
 
 

@@ -1,11 +1,12 @@
 """Raw records of a study or an ablation as rows of plain values, for CSV and Parquet."""
 
 import json
+import math
 
 from evaluation.ablation import arm_name
 from evaluation.ablation_design import Combination, named
-from evaluation.ablation_effects import Run, effects
-from evaluation.ablation_watch import Labelled, Selected, ece
+from evaluation.ablation_effects import effects
+from evaluation.ablation_watch import Run, Selected, bad_replies, ece
 from evaluation.overall import curve_rows
 from evaluation.records import Cell, Choosing
 from evaluation.study import Planned
@@ -63,9 +64,15 @@ def _points(plan: Planned, cell: Cell, whole: bool) -> list[Row]:
 
 def _chosen(by: Choosing) -> Row:
     shares: Row = by.model_dump(include={"progressions", "refused", "miscounted", "unknown", "repeated"})
-    balance = by.model_dump(mode="json", include={"classes"})["classes"]
-    cost: Row = {"tokens_per_pick": by.tokens, "seconds_per_pick": by.seconds}
-    return {**shares, **cost, "classes": json.dumps(balance), "own_picks": " ".join(by.own)}
+    return {**shares, **_price(by), "classes": _balance(by), "own_picks": " ".join(by.own)}
+
+
+def _balance(by: Choosing) -> str:
+    return json.dumps(by.model_dump(mode="json", include={"classes"})["classes"])
+
+
+def _price(by: Choosing) -> Row:
+    return {"tokens_per_pick": by.tokens, "seconds_per_pick": by.seconds}
 
 
 def ablation_cells(record: AblationRecord) -> list[Row]:
@@ -90,16 +97,15 @@ def _run(run: Run, levels: Combination, whole: bool) -> Row:
         "tokens_out": cost.tokens_out,
         "llm_seconds": cost.seconds,
     }
-    return row | _beside(run.watched)
+    return row | _beside(run)
 
 
-def _beside(watched: Selected | Labelled) -> Row:
+def _beside(run: Run) -> Row:
+    watched, cell = run.watched, run.cell
     if isinstance(watched, Selected):
-        quartiles = {f"q{i}": share for i, share in enumerate(watched.quartiles, 1)}
-        own: Row = {"filled": watched.filled, "bad_replies": watched.failures, "progressions": watched.progressions}
-        balance = watched.model_dump(mode="json", include={"classes"})["classes"]
-        cost: Row = {"tokens_per_pick": watched.tokens, "seconds_per_pick": watched.seconds}
-        return {**own, **quartiles, "classes": json.dumps(balance), **cost}
+        by, quarters = cell.choosing or Choosing(), cell.quartiles or (math.nan,) * 4
+        own: Row = {"filled": cell.filled_share, "bad_replies": bad_replies(by), "progressions": by.progressions}
+        return {**own, **{f"q{i}": share for i, share in enumerate(quarters, 1)}, "classes": _balance(by), **_price(by)}
     return {
         "texts": watched.texts,
         "ece": ece(watched),

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation import ablation_table, selecting, svg
-from evaluation.ablation_effects import Run
 from evaluation.ablation_view import ablation_document
-from evaluation.ablation_watch import Labelled
+from evaluation.ablation_watch import Labelled, Run
 from evaluation.curves import measured
 from evaluation.overall import aside, of_set, summary
 from evaluation.raw_rows import Row, raw_rows

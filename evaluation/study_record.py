@@ -10,7 +10,8 @@ from pydantic import model_validator
 
 from agent.recipe import Recipe, WeightsUsed
 from evaluation.ablation import Ablation
-from evaluation.ablation_effects import Results, Run
+from evaluation.ablation_effects import Results
+from evaluation.ablation_watch import Run
 from evaluation.datasets import DataCard
 from evaluation.overall import Overall
 from evaluation.records import Cell, Comparison, ModelCard

@@ -11,8 +11,7 @@ from agent.students import InContext
 from evaluation.ablation import Ablation, Annotating, Selecting, arm_name, task_of
 from evaluation.ablation_alike import demand_alike
 from evaluation.ablation_design import Combination
-from evaluation.ablation_effects import Run
-from evaluation.ablation_watch import Labelled, Selected, selected
+from evaluation.ablation_watch import Labelled, Run, Selected, selected
 from evaluation.datasets import Fetcher
 from evaluation.study import Planned, complete, planned
 from evaluation.study_record import AblationRecord
@@ -122,9 +121,9 @@ def _watched(ablation: Ablation, item: Item, work: Ready) -> Selected | Labelled
     batches = _batches(store, run, f"{item.key}/{item.job.main.key()}/")
     subject = ablation.cell(next(each for each in ablation.design if arm_name(each) == item.job.main.arm))
     assert isinstance(subject, Selecting)
-    pool = work.bundle.sets[item.data].pool
-    window = subject.base.window(min(subject.batch, subject.budget), len(pool.columns))
-    return selected(batches, window, pool.gold, item.job.task.names)
+    pool = work.bundle.sets[item.data].pool.columns
+    window = subject.base.window(min(subject.batch, subject.budget), len(pool))
+    return selected(batches, window)
 
 
 def _batches(store: Store, run: str, prefix: str) -> list[Batch]:

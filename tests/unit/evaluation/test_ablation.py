@@ -20,10 +20,10 @@ from evaluation.ablation_design import (
     read_effect,
     weights,
 )
-from evaluation.ablation_effects import Results, Run, effects
+from evaluation.ablation_effects import Results, effects
 from evaluation.ablation_table import told
-from evaluation.ablation_watch import Labelled, Selected
-from evaluation.records import Cell, Point
+from evaluation.ablation_watch import Labelled, Run, Selected
+from evaluation.records import Cell, Choosing, Point
 from evaluation.shuffles import effect
 from evaluation.study import planned
 from tests.support.questions import TASK
@@ -251,17 +251,16 @@ def results(ablation: Ablation, score: np.ndarray) -> Results:
         got = float(score[plan.shuffle, place])
         point = Point(human_labels=8, accuracy=got, macro_f1=got / 2)
         if ablation.subject.kind == "select":
-            chosen = ("x1", "x2") if place < 2 else ("x2", "x3")
-            quartiles = (0.5, 0.5, 0.0, 0.0)
-            watched = Selected(
-                filled=0.1 * place, quartiles=quartiles, failures=0.2, tokens=100.0 * (place + 1), seconds=1.0,
-                chosen=chosen, window=6,
-            )  # fmt: skip
+            watched = Selected(chosen=("x1", "x2") if place < 2 else ("x2", "x3"), window=6)
+            how = Choosing(refused=0.15, miscounted=0.05, tokens=100.0 * (place + 1), seconds=1.0)
+            own = {"filled_share": 0.1 * place, "quartiles": (0.5, 0.5, 0.0, 0.0), "choosing": how}
         else:
             watched = Labelled(
                 texts=4, confidence=(0.9, 0.7), correct=(True, False), mass=0.5, failures=1, tokens=10.0, seconds=0.1
             )
-        runs.append(Run(plan=plan, cell=Cell(arm=plan.arm, seed=plan.shuffle, curve=(point,)), watched=watched))
+            own = {}
+        cell = Cell(arm=plan.arm, seed=plan.shuffle, curve=(point,)).model_copy(update=own)
+        runs.append(Run(plan=plan, cell=cell, watched=watched))
     return Results(ablation, tuple(runs))
 
 
