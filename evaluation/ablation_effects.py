@@ -11,7 +11,7 @@ from evaluation.ablation import Ablation, Measure, Selecting, arm_name
 from evaluation.ablation_design import Combination, Contrast, possible, weights
 from evaluation.ablation_watch import Labelled, Run, Selected, Summary, ece, overlapping, summed
 from evaluation.compare import holm
-from evaluation.shuffles import Effect, effect
+from evaluation.shuffles import Effect, disagreeing, effect
 
 ALPHA = 0.05
 
@@ -40,7 +40,8 @@ class Found:
             return "descriptive"
         if math.isnan(self.p):
             return "undefined: too few shuffles, or a value is missing"
-        return "an effect" if self.p < ALPHA else "no evidence of an effect"
+        words = "an effect" if self.p < ALPHA else "no evidence of an effect"
+        return "; ".join(filter(None, [words, disagreeing(self.by_set)]))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from evaluation.ablation_design import Combination, aliases, named
 from evaluation.ablation_effects import ALPHA, Found, Results, effects
 from evaluation.ablation_watch import Summary
 from evaluation.findings import p_value, points
-from evaluation.shuffles import LEAST, Effect
+from evaluation.shuffles import LEAST, Effect, least_p
 from evaluation.table import Sheet, beside
 
 BY_SET = "Named effects set by set (descriptive)"
@@ -19,19 +19,30 @@ COVERS = {
     " demonstrations and other calibration samples.",
 }
 _LEGEND = {
-    "select": "q1 to q4: share of the LLM's own picks by quarter of its list. Bad replies: lists without a usable"
-    " answer, or with a wrong count. In rows: lists whose picks stand in an arithmetic progression, beside the share"
-    " that random picks would have. Overlap: Jaccard of the LLM's own picks of the first batch in runs of one shuffle"
-    " that differ in this factor alone.",
+    "select": "No answer: lists without a usable one. Wrong number: lists that were answered with too few or too many"
+    " texts. In rows: lists whose picks stand in an arithmetic progression, beside the share that random picks would"
+    " have. q1 to q4: share of the LLM's own picks by quarter of its list. Overlap: Jaccard of the LLM's own picks of"
+    " the first batch in runs of one shuffle that differ in this factor alone.",
     "annotate": "An abstention counts as wrong, and is not in ECE. ECE is over the texts of all shuffles of a cell; a"
     " level has the mean of its cells. Tokens and seconds are those of the reads; what the calibration sample took is"
     " in cells.csv as well.",
 }
 _BESIDE: dict[str, tuple[str, ...]] = {
-    "select": ("filled", "bad replies", "in rows (chance)", "q1", "q2", "q3", "q4", "tokens/pick", "s/pick"),
+    "select": (
+        "filled",
+        "no answer",
+        "wrong number",
+        "in rows (chance)",
+        "q1",
+        "q2",
+        "q3",
+        "q4",
+        "tokens/pick",
+        "s/pick",
+    ),
     "annotate": ("ECE", "label mass", "abstained", "no answer", "tokens/text", "s/text"),
 }
-_CHOSEN = {"select": ("overlap (chance)",), "annotate": ()}
+_CHOSEN = {"select": ("wrong number", "overlap (chance)"), "annotate": ()}
 UNITS: dict[Measure, str] = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -88,7 +99,8 @@ def _beside(kind: str, found: Summary) -> tuple[str, ...]:
     ends = (_count(found.tokens), _count(found.seconds, 2))
     if kind == "select":
         rows = beside(found.progressions, found.by_chance)
-        return _share(found.filled), _share(found.failures), rows, *map(_share, found.quartiles), *ends
+        asked = (found.filled, found.failures, found.miscounted)
+        return *map(_share, asked), rows, *map(_share, found.quartiles), *ends
     return _count(found.ece, 3), _count(found.mass, 3), _share(found.abstained), _share(found.failures), *ends
 
 
@@ -112,13 +124,12 @@ def how_tested(results: Results, found: Sequence[Found]) -> str:
 def effect_sheet(results: Results, found: Sequence[Found]) -> Sheet:
     """A row for each effect, those that were named first, with what it cost and what it changed in who chose."""
     ablation = results.ablation
-    bad = "no answer" if ablation.subject.kind == "annotate" else "bad replies"
     head = (
         "effect",
         f"{UNITS[ablation.measure]} [95 %]",
         "p",
         "tokens",
-        bad,
+        "no answer",
         *_CHOSEN[ablation.subject.kind],
         "verdict",
     )
@@ -141,14 +152,14 @@ def _effect_row(results: Results, found: Found) -> tuple[str, ...]:
     ablation = results.ablation
     also = [named(each, ablation.factors) for each in aliases(found.contrast, ablation.factors, ablation.fraction)]
     a, b = found.beside
-    main = found.contrast.order == 1
+    main, chosen = found.contrast.order == 1, _CHOSEN[ablation.subject.kind]
     return (
         " = ".join([named(found.contrast, ablation.factors), *also]),
         points(found.effect) + (", t" if found.effect.method == "student-t" else ""),
         "" if math.isnan(found.p) else p_value(found.p).removeprefix("= "),
         f"{_count(b.tokens)} → {_count(a.tokens)}" if main else "",
-        f"{_share(b.failures)} → {_share(a.failures)}" if main else "",
-        *(_overlap(found.overlap) for _ in _CHOSEN[ablation.subject.kind]),
+        _change(b.failures, a.failures) if main else "",
+        *((_change(b.miscounted, a.miscounted) if main else "", _overlap(found.overlap)) if chosen else ()),
         found.verdict,
     )
 
@@ -171,8 +182,8 @@ def notes(results: Results) -> list[str]:
     if any(len(each) < LEAST for each in results.shuffles.values()):
         lines.append(f"With fewer than {LEAST} shuffles of a set, intervals are Student's (t).")
     n, tests = sum(map(len, results.shuffles.values())), len(ablation.tested)
-    if (least := tests * 2.0 ** (1 - n)) >= ALPHA:
-        lines.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {min(1.0, least):.3f}.")
+    if (least := least_p(n, tests)) >= ALPHA:
+        lines.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {least:.3f}.")
     lines.append(_LEGEND[kind])
     if ablation.fraction == "half":
         lines.append(
@@ -183,6 +194,10 @@ def notes(results: Results) -> list[str]:
 
 def _overlap(found: Overlap | None) -> str:
     return "" if found is None else f"{_count(found.jaccard, 2)} ({_count(found.chance, 2)})"
+
+
+def _change(before: float, after: float) -> str:
+    return f"{_share(before)} → {_share(after)}"
 
 
 def _percent(value: Effect) -> str:

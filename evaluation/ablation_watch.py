@@ -65,7 +65,9 @@ class Summary(Frozen):
     filled: float = math.nan
     quartiles: tuple[float, float, float, float] = (math.nan, math.nan, math.nan, math.nan)
     failures: float = math.nan
-    """Share of lists, or of texts."""
+    """Share of lists, or of texts, without an answer that can be used."""
+    miscounted: float = math.nan
+    """Share of lists that were answered with too few or too many texts."""
     progressions: float = math.nan
     by_chance: float = math.nan
     tokens: float = math.nan
@@ -88,11 +90,6 @@ def summed(runs: Sequence[Run]) -> Summary:
     return _labelled(reads) if reads else _selected([run.cell for run in runs])
 
 
-def bad_replies(by: Choosing) -> float:
-    """Share of lists without a usable answer, or with a wrong count."""
-    return by.refused + by.miscounted
-
-
 def _selected(cells: Sequence[Cell]) -> Summary:
     found = [cell.choosing or Choosing() for cell in cells]
     quarters = [cell.quartiles for cell in cells if cell.quartiles is not None]
@@ -100,7 +97,8 @@ def _selected(cells: Sequence[Cell]) -> Summary:
     return Summary(
         filled=_mean([cell.filled_share for cell in cells if cell.filled_share is not None]),
         quartiles=(first, second, third, last),
-        failures=_mean([bad_replies(each) for each in found]),
+        failures=_mean([each.refused for each in found]),
+        miscounted=_mean([each.miscounted for each in found]),
         progressions=_mean([each.progressions for each in found]),
         by_chance=_mean([each.by_chance for each in found]),
         tokens=_mean([each.tokens for each in found]),

@@ -208,8 +208,9 @@ def labels_saved(
 ) -> Range:
     """Labels that b would need beyond the budget to come where a is at the budget; below 0 where b is ahead.
 
-    `inf` where b's law levels off below that. Shuffles are resampled in pairs. The interval holds every number of
-    labels at which b's interval holds a's height.
+    `inf` where b's law levels off below that. Shuffles are resampled in pairs. The interval is from the fewest to the
+    most labels at which b's interval holds a's height. Before b's first round, where a law fitted to what
+    came after may be anywhere, nothing is forecast: a lower end at that round means "or fewer".
 
     Raises:
         BadInput: as `heights` does for b, or a has no value at the budget.
@@ -221,13 +222,13 @@ def labels_saved(
     if np.isnan(reached).any():
         raise BadInput(f"the arm has no value at {budget} labels on every shuffle", "forecast from finished runs")
     fan, drawn = Fan.of(x, y, seed), counts(len(both), seed)[:DRAWS] @ reached / len(both)
-    needed = float(fan.law.labels_for(reached.mean())[0])
-    labels = np.geomspace(1, FAR * x[-1], GRID)
+    needed = max(float(fan.law.labels_for(reached.mean())[0]), float(x[0]))
+    labels = np.geomspace(x[0], FAR * x[-1], GRID)
     ahead = fan.law.values(labels)[0] - reached.mean()
     half = width(misses(x, y, seed)) * fan.spread(labels, drawn[:, None])
     may, must_not = np.flatnonzero(ahead + half >= 0), np.flatnonzero(ahead - half < 0)
     low = labels[may[0]] if len(may) else math.inf
-    high = 1.0 if not len(must_not) else math.inf if must_not[-1] == GRID - 1 else labels[must_not[-1]]
+    high = labels[0] if not len(must_not) else math.inf if must_not[-1] == GRID - 1 else labels[must_not[-1]]
     return Range(needed - budget, min(needed, float(low)) - budget, max(needed, float(high)) - budget)
 
 
@@ -262,7 +263,7 @@ def heights(cells: Sequence[Cell], measure: Measure = "accuracy") -> tuple[Float
     """
     x = [amount for amount in grid(cells) if amount > 0]
     if len(x) < LEAST_POINTS or len(cells) < LEAST_SHUFFLES:
-        what = f"a curve of {len(x)} rounds over {len(cells)} shuffles is too little to forecast from"
+        what = f"{len(x)} points of the curve over {len(cells)} shuffles are too few to forecast from"
         raise BadInput(what, f"have at least {LEAST_POINTS} rounds and {LEAST_SHUFFLES} shuffles")
     found = [[at(cell, amount) for amount in x] for cell in sorted(cells, key=lambda cell: cell.seed)]
     y = np.array([[math.nan if point is None else getattr(point, measure) for point in row] for row in found])

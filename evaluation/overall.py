@@ -8,8 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-import numpy as np
-
 from evaluation import contrasts, ranks
 from evaluation.axes import Axis, spent
 from evaluation.contrasts import Area, At, Result, Side
@@ -44,6 +42,12 @@ _HEAD = (
 HEIGHT = (
     "Mean height of curve is the area under accuracy over labels of people, from where all curves with that student "
     "have begun to the budget, divided by their distance; a dash where there is a single point."
+)
+
+
+FULL = (
+    "Of full: accuracy over that of one training on every gold label of the pool, set by set; the interval is that of "
+    "the accuracy, and the luck of that one training is in none."
 )
 
 
@@ -92,13 +96,17 @@ class Overall:
         """The contrasts of the study, in its order."""
         return contrasts.results(self.comparisons, self.study.contrasts)
 
-    def share_of_full(self, arm: str, student: str) -> float:
-        """Mean over the sets of accuracy at the budget over that with every gold label; nan where that is unknown."""
-        shares: list[float] = []
+    def share_of_full(self, arm: str, student: str) -> Effect:
+        """Mean over the sets of accuracy at the budget over that with every gold label; undefined without one.
+
+        Its interval is that of the accuracy: what a set is divided by is one training, whose luck is in no interval.
+        """
+        groups: list[list[float]] = []
         for name, each in self.sets.items():
             whole = self.full.get(name, {}).get(student, math.nan)
-            shares.append(contrasts.mean([each], arm, student, At()).mean / whole)
-        return float(np.mean(shares))
+            found = contrasts.values(each.of(arm, student), At(), each.budget)
+            groups.append([value / whole for value in found.values()])
+        return effect(groups, test=False)
 
     def ranks(self) -> dict[str, Ranks]:
         """Arms over data sets by student, where five or more sets and three or more arms have values."""
@@ -119,7 +127,7 @@ def summary(overall: Overall) -> str:
     n = "1 data set" if many == 1 else f"mean over {many} data sets, each counting once"
     covers = COVERS if overall.study.contrasts else f"{COVERS[:1].lower()}{COVERS[1:]}"
     at = f"At {overall.study.budget} labels of people, {n}; n is the number of whole shuffles."
-    lines = [*rows(overall), "", at, HEIGHT]
+    lines = [*rows(overall), "", at, HEIGHT, *([FULL] if overall.full else [])]
     lines += [*([] if overall.study.contrasts else [covers]), "", *told(overall.results())]
     for student, found in overall.ranks().items():
         lines += ["", ranked(student, found)]
@@ -154,7 +162,7 @@ def sheet(overall: Overall) -> Sheet:
     """A row for each arm and student that ran."""
     full = bool(overall.full)
     there = [pair for pair in overall.pairs if overall.cells(*pair)]
-    head = (*_HEAD, *(["of full"] if full else []))
+    head = (*_HEAD, *(["of full [95 %]"] if full else []))
     return Sheet(head, tuple(_row(overall, arm, student, full) for arm, student in there), left=2)
 
 
@@ -182,7 +190,7 @@ def _row(overall: Overall, arm: str, student: str, full: bool) -> tuple[str, ...
         count(mean(cells, lambda cell: cell.cost.tokens_in + cell.cost.tokens_out)),
         count(mean(cells, lambda cell: cell.cost.seconds)),
         "–" if math.isnan(filled) else f"{100 * filled:.0f} %",
-        *([_share(share)] if full else []),
+        *([percent(share)] if full else []),
     )
 
 

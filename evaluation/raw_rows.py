@@ -6,7 +6,7 @@ import math
 from evaluation.ablation import arm_name
 from evaluation.ablation_design import Combination, named
 from evaluation.ablation_effects import effects
-from evaluation.ablation_watch import Run, Selected, bad_replies, ece
+from evaluation.ablation_watch import Run, Selected, ece
 from evaluation.overall import curve_rows
 from evaluation.records import Cell, Choosing
 from evaluation.study import Planned
@@ -104,7 +104,8 @@ def _beside(run: Run) -> Row:
     watched, cell = run.watched, run.cell
     if isinstance(watched, Selected):
         by, quarters = cell.choosing or Choosing(), cell.quartiles or (math.nan,) * 4
-        own: Row = {"filled": cell.filled_share, "bad_replies": bad_replies(by), "progressions": by.progressions}
+        own: Row = {"filled": cell.filled_share, "no_answer": by.refused, "wrong_number": by.miscounted}
+        own |= {"progressions": by.progressions}
         return {**own, **{f"q{i}": share for i, share in enumerate(quarters, 1)}, "classes": _balance(by), **_price(by)}
     return {
         "texts": watched.texts,

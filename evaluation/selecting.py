@@ -18,7 +18,7 @@ LEGEND = (
     "means nothing. In rows: lists whose picks stand in an arithmetic progression, beside the share that random picks "
     "would have. No answer, wrong number: shares of lists. Unknown, repeated: for each pick. Overlap: Jaccard of its "
     "own picks in two shuffles of a set, mean over pairs of shuffles and sets, beside that of random picks from the "
-    "pool."
+    "pool: of lists that another strategy narrowed before it is above that whoever chooses."
 )
 _HEAD = (
     "arm",

@@ -12,7 +12,9 @@ data sets. `evaluation.compare` has the interval for a few seeds that covers oth
   Student's t with Satterthwaite's degrees of freedom stands in; `Effect.method` says which.
 - **p**: under the null hypothesis the sign of each shuffle's difference is as likely plus as minus (Fisher 1935). All
   sign patterns are counted where there are at most 20,000, else that many are drawn and the observed one is added to
-  both sides of the fraction.
+  both sides of the fraction. Patterns are compared by the mean over its standard error, which is taken within sets as
+  that of the interval is (Janssen 1997): of one set it orders them as the mean alone does, and of several it does not
+  take for noise that sets differ.
 
 With several sets the effect is the plain mean of their means: every set counts once, whatever its number of shuffles.
 """
@@ -99,20 +101,33 @@ def sign_flip(groups: Sequence[Floats], *, seed: int = 0) -> tuple[float, bool]:
     Exact p-values are a whole number of patterns over all 2^n; a Monte Carlo one is (1 + hits) / (1 + draws)
     (Phipson and Smyth 2010), and never 0.
     """
-    # The mean of group means is a sum in which each value has its own weight.
-    parts = np.concatenate([group / (len(group) * len(groups)) for group in groups])
-    parts = parts[parts != 0]
-    if len(parts) < 2:
+    parts = [group[group != 0] for group in groups]
+    values = np.concatenate(parts)
+    if len(values) < 2:
         return 1.0, True
     found = stats.permutation_test(
-        (parts,),
-        _sum,
+        (values,),
+        _Studentised(tuple(map(len, groups)), tuple(map(len, parts))),
         permutation_type="samples",
         vectorized=True,
         n_resamples=FLIPS,
         rng=np.random.default_rng(seed),
     )
-    return float(found.pvalue), 2 ** len(parts) <= FLIPS
+    return float(found.pvalue), 2 ** len(values) <= FLIPS
+
+
+def least_p(n: int, tests: int = 1) -> float:
+    """The smallest p that n shuffles can give, the first of so many corrected ones (Holm)."""
+    return min(1.0, tests * 2.0 ** (1 - n))
+
+
+def disagreeing(by_set: Sequence[tuple[str, Effect]]) -> str:
+    """Which sets lie above 0 and which below, in words; empty where their intervals do not part so.
+
+    A mean over sets of both kinds speaks for neither.
+    """
+    above, below = [name for name, one in by_set if one.low > 0], [name for name, one in by_set if one.high < 0]
+    return f"the sets disagree: {', '.join(above)} above 0, {', '.join(below)} below" if above and below else ""
 
 
 @lru_cache(maxsize=64)
@@ -156,5 +171,27 @@ def _freedom(groups: Sequence[Floats]) -> float:
     return sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, groups, strict=True))
 
 
-def _sum(values: Floats, axis: int) -> Floats:
-    return values.sum(axis=axis)
+@dataclass(frozen=True)
+class _Studentised:
+    """The mean t of the groups' means over its standard error, as t / sqrt(1 + t^2): of the same order, and finite."""
+
+    sizes: tuple[int, ...]
+    """Values of each group."""
+    moving: tuple[int, ...]
+    """Those that are not 0, and have a sign to flip: only they are handed in."""
+
+    def __call__(self, values: Floats, axis: int) -> Floats:
+        """(..., values) to (...)."""
+        means, variance = np.zeros(values.shape[:-1]), np.zeros(values.shape[:-1])
+        pairs = min(self.sizes) > 1  # a group of one has no spread: then the mean alone is compared
+        ends = np.cumsum(self.moving)
+        for n, moving, end in zip(self.sizes, self.moving, ends, strict=True):
+            group = np.moveaxis(values, axis, -1)[..., end - moving : end]
+            mean = group.sum(axis=-1) / n
+            means += mean
+            if pairs:
+                variance += np.maximum((group**2).sum(axis=-1) / n - mean**2, 0) / (n - 1)
+        if not pairs:
+            return means
+        length = np.sqrt(means**2 + variance)
+        return np.divide(means, length, out=np.zeros_like(means), where=length > 0)

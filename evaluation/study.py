@@ -160,6 +160,11 @@ class Study(Frozen):
         """Every arm with every student that runs it."""
         return tuple((arm.name, student.name) for student in self.students for arm in self.arms_of(student.name))
 
+    def paired(self, contrast: Contrast) -> int:
+        """Shuffles, over all sets, that both sides of a contrast are to have."""
+        both = [self.student(student).shuffles or self.shuffles for _, student in contrast.sides if student]
+        return len(self.sets) * min(both)
+
     def student(self, name: str) -> StudyStudent:
         return next(each for each in self.students if each.name == name)
 

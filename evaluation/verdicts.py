@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from evaluation.axes import WORDS
-from evaluation.contrasts import At, Contrast, MeasureSpec, Result, Side, Verdict
+from evaluation.contrasts import ALPHA, At, Contrast, MeasureSpec, Result, Side, Verdict
 from evaluation.findings import p_value, points
-from evaluation.shuffles import Effect
+from evaluation.shuffles import Effect, disagreeing, least_p
 
 COVERS = "95 % intervals cover other shuffles of these pools, measured on these test sets; not other texts."
 _METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
@@ -26,7 +26,7 @@ def told(found: Sequence[Result]) -> tuple[str, ...]:
     corrected = "; p is corrected for their number (Holm)" if len(found) > 1 else ""
     lines = [f"{many} named before the run{corrected}. {COVERS}"]
     for result in found:
-        lines.append(_line(result))
+        lines.append(_line(result, len(found)))
         if len(result.by_set) > 1:
             lines += [f"  {name}: {points(there)}, {_shuffles(there)} (descriptive)" for name, there in result.by_set]
     return tuple(lines)
@@ -54,17 +54,27 @@ def of(measure: MeasureSpec) -> str:
     return f"mean {metric} from {ends[0]} to {ends[1] if measure.high is None else f'{measure.high:g}'} {over}"
 
 
-def _line(result: Result) -> str:
+def _line(result: Result, tests: int) -> str:
     found = result.overall
     p = "" if math.isnan(result.p) else f", p {p_value(result.p)}"
     left_out = f", {result.unpaired} left out that only one arm has" if result.unpaired else ""
-    words = _VERDICTS[result.verdict]
-    # Interval and test are near twins, and may still part at the edge.
-    if result.verdict in ("gain", "loss") and found.low <= 0 <= found.high:
-        words += ", at the edge: the interval holds 0"
-    elif result.verdict == "none" and result.p > found.p and (found.low > 0 or found.high < 0):
-        words += " once corrected for the number of contrasts"
+    words = "; ".join(filter(None, [_verdict(result, tests), disagreeing(result.by_set)]))
     return f"{named(result.contrast)}: {points(found)}{p}, {_shuffles(found)}{left_out}; {words}."
+
+
+def _verdict(result: Result, tests: int) -> str:
+    found, words = result.overall, _VERDICTS[result.verdict]
+    beyond = found.low > 0 or found.high < 0
+    # Interval and test are near twins, and may still part at the edge.
+    if result.verdict in ("gain", "loss"):
+        return words if beyond else f"{words}, at the edge: the interval holds 0"
+    if result.verdict == "unknown":
+        return words
+    if (least := least_p(found.n, tests)) >= ALPHA:
+        return f"{words}; {found.n} shuffles are too few to show one, with no corrected p below {least:.3f}"
+    if found.p < ALPHA:
+        return f"{words} once corrected for the number of contrasts"
+    return f"{words}, at the edge: the interval leaves 0 out" if beyond else words
 
 
 def _shuffles(found: Effect) -> str:

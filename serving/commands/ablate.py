@@ -42,7 +42,7 @@ def ablate(
     with Bars() as bars:
         setting = Setting(settings.load(), bars.say, bars, bars.beat)
         if on == "ray":
-            hands.demand_shared(setting.settings)
+            hands.demand_cluster(setting.settings)
         work = ablations.prepare(read, setting, folder)
     make = hands.maker(on, jobs or len(inspect().cores))
     with StudyScreen() as screen:

@@ -22,13 +22,11 @@ def study(
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
 ) -> None:
     """Run a study; started again, it does only what is missing. Tables, a report, records and raw cells come out."""
-    from evaluation.study import planned
-
     read = checked(ready(file), minutes)
     if on == "ray" and jobs is not None:
         raise BadInput("--jobs is for this machine; on Ray, the cluster says how many", "leave --jobs out")
     if check:
-        typer.echo(f"{file}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets")
+        typer.echo(told(file, read))
         return
 
     from serving import settings
@@ -42,7 +40,7 @@ def study(
     with Bars() as bars:
         setting = Setting(settings.load(), bars.say, bars, bars.beat)
         if on == "ray":
-            hands.demand_shared(setting.settings)
+            hands.demand_cluster(setting.settings)
         work = runner.prepare(read, setting, folder)
     make = hands.maker(on, jobs or len(inspect().cores))
     with StudyScreen() as screen:
@@ -59,6 +57,22 @@ def checked(path: Path, minutes: float | None) -> "Study":
     for name in read.sets:
         card(name)
     return read if minutes is None else read.model_copy(update={"minutes": minutes})
+
+
+def told(file: Path, read: "Study") -> str:
+    """What would be done and what tested, and what no outcome could show."""
+    from evaluation.contrasts import ALPHA
+    from evaluation.shuffles import least_p
+    from evaluation.study import planned
+    from evaluation.verdicts import named
+
+    lines = [f"{file}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets"]
+    for each in read.contrasts:
+        n = read.paired(each)
+        least = least_p(n, len(read.contrasts))
+        few = f"; too few: no corrected p can be below {least:.3f}" if least >= ALPHA else ""
+        lines.append(f"tested: {named(each)}, {n} shuffles{few}")
+    return "\n".join(lines)
 
 
 def text_of(path: Path, what: str) -> str:

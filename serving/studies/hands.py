@@ -94,9 +94,7 @@ class Processes:
             process.join(5)
             what = f"the process that did {item.told()} has ended (exit code {process.exitcode})"
             raise StoreError(what, "what was done is recorded: start the study again") from error
-        if isinstance(said, Done):
-            return said
-        raise said
+        return _done(said)
 
     def stop(self) -> None:
         for process in self._processes.values():
@@ -106,20 +104,30 @@ class Processes:
             connection.close()
 
 
+class Answering:
+    """A hand elsewhere, which answers with what ended its cell: not every wire carries what is raised whole."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._hand = Hand(bundle)
+
+    def do(self, item: Item) -> Done | ThresherError:
+        try:
+            return self._hand.do(item)
+        except ThresherError as error:
+            return error
+
+
 def serve(connection: Connection, bundle: Bundle) -> None:
     """What such a process does, until its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted too, and ends this process
     give_way()
-    hand = Hand(bundle)
+    hand = Answering(bundle)
     while True:
         try:
             item = connection.recv()
         except (EOFError, OSError):
             return
-        try:
-            answer = hand.do(item)
-        except ThresherError as error:
-            answer = error
+        answer = hand.do(item)
         try:
             connection.send(answer)
         except OSError:  # the parent is gone; what was done is recorded
@@ -130,13 +138,11 @@ class OnRay:
     """Hands as actors of a Ray cluster: the one that RAY_ADDRESS names, else one on this machine alone."""
 
     def __init__(self, bundle: Bundle) -> None:
-        if find_spec("ray") is None:
-            raise BadInput("Ray cannot be imported here", "pip install 'thresher[ray]'")
         self._ray: Any = import_module("ray")
         self._ray.init(ignore_reinit_error=True, log_to_driver=False)
         self.width = int(self._ray.cluster_resources().get("CPU", 1))
         shared = self._ray.put(bundle)
-        actor: Callable[..., Any] = self._ray.remote(num_cpus=1)(Hand).remote
+        actor: Callable[..., Any] = self._ray.remote(num_cpus=1)(Answering).remote
         self._free: list[Any] = [actor(shared) for _ in range(self.width)]
         self._busy: dict[Any, tuple[Any, Item]] = {}
 
@@ -151,7 +157,7 @@ class OnRay:
         found: Finished = []
         for reference in ready:
             actor, item = self._busy.pop(reference)
-            found.append((item, self._ray.get(reference)))
+            found.append((item, _done(self._ray.get(reference))))
             self._free.append(actor)
         return found
 
@@ -161,6 +167,12 @@ class OnRay:
         self._ray.shutdown()
 
 
+def _done(said: Done | ThresherError) -> Done:
+    if isinstance(said, Done):
+        return said
+    raise said
+
+
 def maker(on: str, width: int) -> Callable[[Bundle], Hands]:
     """What makes the hands: one in this process, several beside it, or those of a cluster."""
     if on == "ray":
@@ -168,8 +180,10 @@ def maker(on: str, width: int) -> Callable[[Bundle], Hands]:
     return Own if width == 1 else lambda bundle: Processes(bundle, width)
 
 
-def demand_shared(settings: Settings) -> None:
-    """Raises BadInput where hands on other machines could not reach what they share."""
+def demand_cluster(settings: Settings) -> None:
+    """Raises BadInput where there is no Ray, or hands on other machines could not reach what they share."""
+    if find_spec("ray") is None:
+        raise BadInput("Ray cannot be imported here", "pip install 'thresher[ray]'")
     if not settings.database.startswith("postgres"):
         what = "hands on several machines share one database, and this one is a file"
         raise BadInput(what, "set THRESHER_DATABASE=postgresql://…")

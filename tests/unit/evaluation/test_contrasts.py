@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -110,6 +111,27 @@ def test_what_was_significant_before_correction_says_so():
     first = results([gained(gaps)], [contrast(each) for each in measures])[0]
     assert first.overall.p < 0.05 <= first.p
     assert told([first])[1].endswith("no evidence of a gain once corrected for the number of contrasts.")
+
+
+def test_too_few_shuffles_to_show_anything_are_said_to_be():
+    (found,) = results([gained(GAPS[:5])], [contrast()])
+    (line,) = told([found])[1:]
+    assert line.endswith(
+        "; no evidence of a gain; 5 shuffles are too few to show one, with no corrected p below 0.062."
+    )
+
+
+def test_sets_that_disagree_are_named():
+    found = results([gained(GAPS), gained(tuple(-gap / 2 for gap in GAPS), task="rain")], [contrast()])
+    assert told(found)[1].endswith("; a gain; the sets disagree: films above 0, rain below.")
+
+
+def test_an_interval_that_leaves_0_out_while_the_test_does_not_see_it_is_at_the_edge():
+    (found,) = results([gained(GAPS)], [contrast()])
+    edge = replace(found, p=0.07, overall=replace(found.overall, p=0.06))
+    assert told([edge])[1].endswith("; no evidence of a gain, at the edge: the interval leaves 0 out.")
+    corrected = replace(found, p=0.09, overall=replace(found.overall, p=0.03))
+    assert told([corrected])[1].endswith("; no evidence of a gain once corrected for the number of contrasts.")
 
 
 def test_nine_contrasts_are_one_too_many():

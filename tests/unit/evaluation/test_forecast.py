@@ -72,6 +72,20 @@ def test_labels_saved_are_what_the_other_would_still_need():
     assert behind.high < 0
 
 
+def test_a_clear_saving_is_foretold_as_one():
+    """The law may be anywhere before the first of these rounds, which says nothing of what is needed after the last."""
+    counts = tuple(range(32, 129, 8))
+    a, b = (cells(0.015, shift, counts, shuffles=20) for shift in (law(256) - law(128), 0.0))
+    found = labels_saved(a, b, 128)
+    assert 0 < found.low < 128 < found.high
+
+
+@pytest.mark.parametrize("ahead", [-0.3, -0.9])
+def test_what_the_first_round_reached_is_saved_by_nobody(ahead: float):
+    found = labels_saved(cells(0.0, ahead), cells(), 64)
+    assert (found.value, found.low, found.high) == (8 - 64, 8 - 64, 8 - 64)
+
+
 def test_a_height_that_is_never_reached_is_infinite():
     found = labels_saved(cells(0.0, 0.4), cells(), 64)
     assert (found.value, found.high) == (math.inf, math.inf)
@@ -154,8 +168,8 @@ def test_no_interval_leaves_0_and_1():
 @pytest.mark.parametrize(
     ("given_", "words"),
     [
-        (cells(counts=(8, 16, 24)), "a curve of 3 rounds over 10 shuffles is too little"),
-        (cells(shuffles=5), "a curve of 6 rounds over 5 shuffles is too little"),
+        (cells(counts=(8, 16, 24)), "3 points of the curve over 10 shuffles are too few"),
+        (cells(shuffles=5), "6 points of the curve over 5 shuffles are too few"),
         ([Cell(arm="a", seed=i, curve=tuple(Point(human_labels=n) for n in COUNTS)) for i in range(6)], "undefined"),
     ],
 )

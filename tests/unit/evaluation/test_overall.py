@@ -90,13 +90,18 @@ def test_a_set_without_a_whole_shuffle_leaves_its_contrast_undefined() -> None:
     assert found.by_set[0][1].n == 3
     said = summary(Overall(STUDY, early, FULL))
     assert "undefined: too few shuffles" in said
-    assert math.isnan(Overall(STUDY, early, FULL).share_of_full("random", "svm"))
+    assert math.isnan(Overall(STUDY, early, FULL).share_of_full("random", "svm").mean)
 
 
 def test_the_share_of_full_supervision_is_taken_set_by_set() -> None:
     overall = Overall(STUDY, SETS, FULL)
-    assert overall.share_of_full("random", "svm") == pytest.approx((0.61 / 0.8 + 0.8 / 0.9) / 2)
-    assert math.isnan(Overall(STUDY, SETS, {"weather": {"svm": 0.8}}).share_of_full("random", "svm"))
+    assert overall.share_of_full("random", "svm").mean == pytest.approx((0.61 / 0.8 + 0.8 / 0.9) / 2)
+    alone, accuracy = (
+        overall.alone("weather").share_of_full("margin", "svm"),
+        overall.alone("weather").estimate("margin", "svm"),
+    )
+    assert (alone.low, alone.mean) == pytest.approx((accuracy.low / 0.8, accuracy.mean / 0.8))
+    assert math.isnan(Overall(STUDY, SETS, {"weather": {"svm": 0.8}}).share_of_full("random", "svm").mean)
 
 
 def test_the_summary_says_what_was_tested_and_what_is_descriptive() -> None:
@@ -117,7 +122,7 @@ def test_labels_to_reach_a_target_may_be_none_and_what_is_not_forecast_has_a_rea
     assert "72% accuracy" in said
     assert "not reached by 16, 0 of 3 shuffles" in said
     assert "16, 2 of 3 shuffles" in said
-    assert "No labels saved are forecast: a curve of 2 rounds over 3 shuffles is too little to forecast from." in said
+    assert "No labels saved are forecast. random (svm): 2 points of the curve over 3 shuffles are too few to" in said
 
 
 def test_labels_saved_on_the_way_to_a_target_are_those_of_the_named_contrasts() -> None:
@@ -132,6 +137,18 @@ def test_labels_saved_on_the_way_to_a_target_are_those_of_the_named_contrasts() 
         "neither reached",
     ]
     assert not any("saved on the way" in line for line in aside(Overall(small(students=["svm"]), SETS), "weather"))
+
+
+def test_what_fewer_labels_than_all_would_have_done_is_not_told_of_an_arm_measured_at_its_end_alone() -> None:
+    ends = [each.model_copy(update={"curve": each.curve[-1:]}) for each in SETS["weather"].of("margin", "svm")]
+    here = comparison("weather", *SETS["weather"].of("random", "svm"), *ends)
+    study = STUDY.model_copy(update={"targets": (0.6, 0.71)})
+    said = of_set(Overall(study, {"weather": here}), "weather").splitlines()
+    found = [re.split(r"  +", line) for line in said]
+    assert ["margin", "svm", "at most 16, 3 of 3 shuffles", "at most 16, 2 of 3 shuffles"] in found
+    assert ["margin - random (svm)", "–", "more than 0, random not reached"] in found
+    assert any(line.startswith("At most: measured at its end alone") for line in said)
+    assert not any(line.startswith("At most") for line in of_set(Overall(study, SETS), "weather").splitlines())
 
 
 def test_an_arm_that_no_shuffle_changes_is_held_against_every_shuffle() -> None:

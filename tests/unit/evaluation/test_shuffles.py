@@ -109,11 +109,60 @@ def test_the_interval_moves_with_the_values_and_turns_with_their_sign(values: li
         assert low < np.mean(values) < high
 
 
-def test_interval_and_test_hardly_ever_disagree():
+def studentised_by_hand(groups: list[list[float]]) -> float:
+    """Every sign pattern of all values, compared by the mean of means over its error within groups."""
+
+    def size(signs: tuple[int, ...]) -> float:
+        place, means, error = 0, list[float](), 0.0
+        for group in groups:
+            flipped = np.array(signs[place : place + len(group)]) * np.array(group)
+            place += len(group)
+            means.append(flipped.mean())
+            error += flipped.var(ddof=1) / len(group)
+        return abs(np.mean(means)) / math.sqrt(error) if error > 0 else math.inf
+
+    n = sum(map(len, groups))
+    found = size((1,) * n)
+    return sum(size(signs) >= found * (1 - 1e-12) for signs in itertools.product((1, -1), repeat=n)) / 2**n
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [TEN[:4], TEN[4:8]],
+        [[0.19, 0.21, 0.2], [-0.09, -0.08, -0.1], [0.01, 0.02, 0.04]],
+        [[0.2, 0.1], [0.3, 0.25], [-0.05, 0.02]],
+    ],
+)
+def test_several_sets_are_flipped_by_hand(groups: list[list[float]]):
+    p, exact = sign_flip([np.array(group) for group in groups])
+    assert exact
+    assert p == pytest.approx(studentised_by_hand(groups))
+
+
+def test_sets_that_differ_are_no_noise():
+    """Steady differences of opposite sign: the mean is far from 0 for what shuffles do to it."""
+    rng = np.random.default_rng(7)
+    groups = [rng.normal(0.19, 0.03, 8), rng.normal(-0.09, 0.03, 8)]
+    assert sign_flip(groups)[0] < 0.01
+    assert effect([group.tolist() for group in groups]).low > 0
+
+
+def test_sets_that_differ_and_cancel_are_called_an_effect_no_more_often_than_said():
+    """100 draws in which the mean over four sets is 0 and that of no set is: 5 at most in the long run."""
+    rng = np.random.default_rng(8)
+    called = sum(
+        sign_flip([rng.normal(mean, 0.03, 3) for mean in (0.08, -0.08, 0.04, -0.04)])[0] < 0.05 for _ in range(100)
+    )
+    assert called <= 11, "more than 11 of 100 at a rate of 0.05: p < 0.01"
+
+
+@pytest.mark.parametrize("sets", [(0.6,), (0.2, 1.0), (1.2, -0.4, 0.6)])
+def test_interval_and_test_hardly_ever_disagree(sets: tuple[float, ...]):
     rng = np.random.default_rng(4)
     apart = 0
     for _ in range(100):
-        found = effect([rng.normal(0.6, 1.0, 10).tolist()])
+        found = effect([rng.normal(mean, 1.0, 10 // len(sets) + 3).tolist() for mean in sets])
         apart += (found.p < 0.05) != (found.low > 0 or found.high < 0)
     assert apart <= 8
 

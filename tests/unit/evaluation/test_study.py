@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from agent.errors import BadInput
 from agent.query import KMeans, Listed, Margin, Random, Then
 from agent.recipes import RECIPES
 from agent.students import Bert, FrozenLinear, TfidfSvm
-from evaluation.contrasts import Area, At, Contrast
+from evaluation.ablation import Ablation
+from evaluation.ablation import parse as parse_ablation
+from evaluation.contrasts import ALPHA, Area, At, Contrast
+from evaluation.shuffles import least_p
 from evaluation.study import Study, complete, parse, planned
 from tests.support.toy_studies import SMALL, small
 
@@ -24,6 +28,22 @@ def test_ready_studies_can_be_read_and_are_called_after_their_file(path: Path) -
     assert study.name == path.stem
     assert study.about
     assert study.contrasts, "what is tested is named before the run"
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_ready_studies_have_the_shuffles_to_show_what_they_name(path: Path) -> None:
+    study = parse(path.read_text(encoding="utf-8"), path.name)
+    assert all(least_p(study.paired(each), len(study.contrasts)) < ALPHA for each in study.contrasts)
+
+
+@pytest.mark.parametrize(("kind", "read"), [("study", parse), ("ablation", parse_ablation)])
+def test_the_files_that_the_manual_shows_can_be_read(kind: str, read: Callable[[str], Study | Ablation]) -> None:
+    manual = (STUDIES.parent / "README.md").read_text(encoding="utf-8")
+    shown = [block for block in re.findall(r"```toml\n(.*?)```", manual, flags=re.DOTALL) if "shuffles =" in block]
+    found = [block for block in shown if ("[factors]" in block) == (kind == "ablation")]
+    assert found
+    for block in found:
+        read(block)
 
 
 def test_there_are_ready_studies() -> None:

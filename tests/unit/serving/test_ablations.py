@@ -14,7 +14,7 @@ from agent.scripted import Scripted
 from evaluation.ablation import parse
 from evaluation.ablation_effects import Results, effects
 from evaluation.ablation_table import told
-from evaluation.ablation_watch import Labelled, Selected, bad_replies
+from evaluation.ablation_watch import Labelled, Selected
 from evaluation.study_record import AblationRecord
 from serving.commands import ablate as command
 from serving.studies import ablations
@@ -102,7 +102,7 @@ def test_a_selection_ablation_says_who_chose_and_from_where(tmp_path: Path) -> N
         assert (run.cell.quartiles, run.cell.filled_share) == ((0.0, 0.0, 1.0, 0.0), 0.0)
         assert run.cell.choosing is not None
         assert run.cell.choosing.tokens > 0
-        assert bad_replies(run.cell.choosing) == 1.0
+        assert (run.cell.choosing.refused, run.cell.choosing.miscounted) == (0.0, 1.0)
     mode, order, _ = effects(Results(ablation, record.runs))
     assert mode.overlap is not None
     assert mode.overlap.jaccard == 1.0, "it never looks at the mode"

@@ -26,7 +26,7 @@ from serving.runs.worker import Look, Worker
 from serving.settings import Settings
 from serving.studies import hands
 from serving.studies.hand import Bundle, Done, Hand, Spent
-from serving.studies.hands import Finished, Own, Processes, demand_shared
+from serving.studies.hands import Answering, Finished, Own, Processes, demand_cluster
 from serving.studies.jobs import Item
 from serving.studies.reports import replay
 from serving.studies.results import leave
@@ -421,17 +421,39 @@ def test_a_study_is_no_run_of_a_service(tmp_path: Path) -> None:
         running.recall("study-small", Where())  # pyright: ignore
 
 
-def test_a_cluster_needs_one_database_for_all(tmp_path: Path) -> None:
+def test_a_cluster_needs_ray_and_one_database_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = Settings.model_validate({"database": "postgresql://u@h/d"})
+    monkeypatch.setattr(hands, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match="Ray cannot be imported"):
+        demand_cluster(shared)
+    monkeypatch.setattr(hands, "find_spec", lambda name: name)
+    demand_cluster(shared)
     with pytest.raises(BadInput, match="share one database"):
-        demand_shared(Settings.model_validate({"home": tmp_path}))
-    demand_shared(Settings.model_validate({"database": "postgresql://u@h/d"}))
+        demand_cluster(Settings.model_validate({"home": tmp_path}))
+
+
+def test_a_hand_elsewhere_answers_with_what_ended_its_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, ended = toy_study(small(), tmp_path), BadInput("nothing is labelled", "label something")
+
+    def fails(hand: Hand, item: Item) -> Done:
+        raise ended
+
+    assert isinstance(Answering(work.bundle).do(work.items[0]), Done)
+    monkeypatch.setattr(hands.Hand, "do", fails)
+    assert Answering(work.bundle).do(work.items[0]) is ended
 
 
 def test_the_command_checks_a_file_before_it_starts_anything(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command.study(Path("quick"), check=True)
-    assert "60 cells" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "60 cells" in said
+    assert "tested: margin - random (linear), accuracy at the budget, 10 shuffles\n" in said
+    few = tmp_path / "few.toml"
+    few.write_text(command.text_of(command.ready(Path("quick")), "a study").replace("shuffles = 10", "shuffles = 4"))
+    command.study(few, check=True)
+    assert "4 shuffles; too few: no corrected p can be below 0.250" in capsys.readouterr().out
     with pytest.raises(BadInput, match="there is no study file"):
         command.study(tmp_path / "none.toml", check=True)
     with pytest.raises(BadInput, match="--jobs is for this machine"):
