@@ -21,7 +21,7 @@ from evaluation.ablation_design import Combination, Contrast, Fraction, Level, c
 from evaluation.ablation_design import aliases as aliased
 from evaluation.ablation_design import named as effect_name
 from evaluation.contrasts import MOST
-from evaluation.study import Study, StudyLlm, StudyStudent
+from evaluation.study import Study, StudyLlm, StudyStudent, amiss
 from evaluation.study_arms import StudyArm
 from prompts.errors import PromptError
 from prompts.messages import Frozen
@@ -308,7 +308,6 @@ def _prompt(name: str) -> Prompt:
 
 def parse(text: str, where: str = "the ablation") -> Ablation:
     """An ablation from TOML. Raises BadInput that says where in the file what is wrong."""
-    hint = "see Prompt ablations in evaluation/README.md"
     try:
         return Ablation.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -316,10 +315,4 @@ def parse(text: str, where: str = "the ablation") -> Ablation:
     except BadInput as error:
         raise BadInput(f"{where}: {error.what}", error.hint) from error
     except ValidationError as error:
-        first, more = error.errors()[0], error.error_count() - 1
-        place = ".".join(str(part) for part in first["loc"])
-        said = (
-            f"unknown key {place}" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
-        )
-        told = f"{place}: {said}" if place and said != f"unknown key {place}" else said
-        raise BadInput(f"{where}: {told}{f' ({more} more like this)' if more else ''}", hint) from error
+        raise BadInput(f"{where}: {amiss(error)}", "see Prompt ablations in evaluation/README.md") from error

@@ -219,9 +219,13 @@ def parse(text: str, where: str = "the study") -> Study:
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{where} is not valid TOML: {error}", "see the studies in evaluation/studies") from error
     except ValidationError as error:
-        first, more = error.errors()[0], error.error_count() - 1
-        also = f" ({more} more like this)" if more else ""
-        raise BadInput(f"{where}: {_told(first)}{also}", _hint(first)) from error
+        raise BadInput(f"{where}: {amiss(error)}", _hint(error.errors()[0])) from error
+
+
+def amiss(error: ValidationError) -> str:
+    """The first thing that is wrong in a file, with its place, and how many more there are."""
+    first, more = error.errors()[0], error.error_count() - 1
+    return f"{_told(first)}{f' ({more} more like this)' if more else ''}"
 
 
 _PARTS: dict[str, type[Frozen]] = {

@@ -8,7 +8,13 @@ import typer
 from agent.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evaluation.study import Study
+    from serving.connect import Setting
+    from serving.studies.runner import Ended, Ready
+
+Where = Literal["here", "ray"]
 
 
 def study(
@@ -17,35 +23,47 @@ def study(
         Path | None, typer.Option("--out", help="Folder for the results; studies/NAME if none is named.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Cells at a time; all cores if not given.")] = None,
-    on: Annotated[Literal["here", "ray"], typer.Option("--on", help="Where cells are done.")] = "here",
+    on: Annotated[Where, typer.Option("--on", help="Where cells are done.")] = "here",
     minutes: Annotated[float | None, typer.Option(min=0.1, help="Time limit, instead of the file's own.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what would be done.")] = False,
 ) -> None:
     """Run a study; started again, it does only what is missing. Tables, a report, records and raw cells come out."""
     read = checked(ready(file), minutes)
-    if on == "ray" and jobs is not None:
-        raise BadInput("--jobs is for this machine; on Ray, the cluster says how many", "leave --jobs out")
+    demand_one_count(on, jobs)
     if check:
         typer.echo(told(file, read))
         return
 
+    from serving.studies import results, runner
+
+    folder = out or Path("studies") / read.name
+    work, ended = carried_out(lambda setting: runner.prepare(read, setting, folder), on, jobs)
+    typer.echo(results.leave(work, ended, folder, text_of(ready(file), "a study")))
+
+
+def demand_one_count(on: Where, jobs: int | None) -> None:
+    """Raises BadInput where both the user and a cluster would say how many hands there are."""
+    if on == "ray" and jobs is not None:
+        raise BadInput("--jobs is for this machine; on Ray, the cluster says how many", "leave --jobs out")
+
+
+def carried_out(prepare: "Callable[[Setting], Ready]", on: Where, jobs: int | None) -> "tuple[Ready, Ended]":
+    """A study or an ablation prepared and then done, with its progress on the terminal."""
     from serving import settings
     from serving.connect import Setting
-    from serving.studies import hands, results, runner
+    from serving.studies import hands, runner
     from serving.studies.screen import StudyScreen
     from serving.system.machine import inspect
     from serving.system.progress import Bars
 
-    folder = out or Path("studies") / read.name
     with Bars() as bars:
         setting = Setting(settings.load(), bars.say, bars, bars.beat)
         if on == "ray":
             hands.demand_cluster(setting.settings)
-        work = runner.prepare(read, setting, folder)
+        work = prepare(setting)
     make = hands.maker(on, jobs or len(inspect().cores))
     with StudyScreen() as screen:
-        ended = runner.carry_out(work, make, screen)
-    typer.echo(results.leave(work, ended, folder, text_of(ready(file), "a study")))
+        return work, runner.carry_out(work, make, screen)
 
 
 def checked(path: Path, minutes: float | None) -> "Study":
