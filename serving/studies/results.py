@@ -98,13 +98,17 @@ def record_of(work: Ready, ended: Ended, done: Mapping[Planned, Cell], whole: Ma
         planned=sum(item.plan is not None for item in work.items),
         done=len(done),
         shuffles=_shuffles(study, whole),
-        ended=f"ended by its time limit of {study.minutes:g} minutes" if ended.late else WHOLE,
+        ended=_ended(study.minutes) if ended.late else WHOLE,
         full={name: cells for name, cells in full.items() if cells},
         worked=_worked(work.items, ended),
         spent=_spent(ended),
         caveats=caveats(job),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _ended(minutes: float | None) -> str:
+    return f"ended by its time limit of {minutes:g} minute{'' if minutes == 1 else 's'}"
 
 
 def _prompts(work: Ready) -> tuple[tuple[str, ...], dict[str, str]]:

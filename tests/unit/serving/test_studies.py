@@ -240,7 +240,7 @@ def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
     text = leave(work, ended, tmp_path / "out")
     record = StudyRecord.model_validate_json((tmp_path / "out" / "study.json").read_text())
     kept = Comparison.model_validate_json((tmp_path / "out" / "weather.json").read_text())
-    assert record.ended == "ended by its time limit of 1 minutes"
+    assert record.ended == "ended by its time limit of 1 minute"
     assert (record.planned, record.done) == (12, len(ended.done))
     assert record.shuffles["weather"]["svm"] in (1, 2)
     for student, n in record.shuffles["weather"].items():
