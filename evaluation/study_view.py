@@ -9,7 +9,7 @@ from evaluation.asides import chosen
 from evaluation.contrasts import Result, Verdict
 from evaluation.document import Block, Document, Figure, Pairs, Section
 from evaluation.findings import Tone, points
-from evaluation.overall import AXES, HEIGHT, Overall, notes, ranked, sheet
+from evaluation.overall import AXES, FULL, HEIGHT, Overall, notes, ranked, sheet
 from evaluation.palette import Ink, palette
 from evaluation.ranks_figure import critical_difference_svg
 from evaluation.raw_rows import Row
@@ -113,7 +113,7 @@ def _together(overall: Overall, results: Sequence[Result], inks: Mapping[str, In
                 caption=f"Dot: mean. Bar: 95 % interval. Ticks: single {what}. Bars of two arms may overlap although "
                 "the arms differ, since they are compared shuffle by shuffle: see the contrasts.",
                 sheet=sheet(overall),
-                note=f"{at} {HEIGHT} {COVERS}",
+                note=" ".join(filter(None, [at, HEIGHT, FULL if overall.full else "", COVERS])),
             ),
             Block(title="The arms", bullets=tuple(notes(overall))),
             Block(
