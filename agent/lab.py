@@ -29,7 +29,7 @@ from agent.protocols import (
     Student,
     Weighted,
 )
-from agent.query.choose import missing
+from agent.query.choose import require
 from agent.recipe import RunSpec, Step
 from agent.seeds import generator
 from agent.stopwatch import Stopwatch
@@ -134,8 +134,7 @@ class Lab:
     def query(self, step: Step, pool: Pool, student: Student | None, index: int) -> Batch:
         """Line 1 and line 4. Where people alone label the batch, it is no larger than what the budget still holds."""
         ask = self._ask(step, pool, student, index)
-        if lacking := ", ".join(sorted(missing(ask, step.query.needs))):
-            raise BadInput(f"the strategy {step.query.name!r} of round {index} needs {lacking}", "reorder the recipe")
+        require(ask, step.query.needs, step.query.name)
         try:
             with self.watch.of("choosing"):
                 batch = step.query.query(ask)

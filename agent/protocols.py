@@ -14,8 +14,9 @@ from agent.exchange import ChatFailure, ChatReply, ChatRequest
 T = TypeVar("T")
 Floats = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
-Need = Literal["student", "chat", "embeddings", "machine"]
-"""What a strategy cannot work without; `machine`: what the LLM says of some candidates."""
+Need = Literal["student", "samples", "chat", "embeddings", "labelled", "machine"]
+"""What a strategy cannot work without. `samples`: a student that is a `Sampler`; `labelled`: texts that bear a label;
+`machine`: what the LLM says of some candidates."""
 
 
 @dataclass(frozen=True)

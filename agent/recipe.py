@@ -9,10 +9,12 @@ from pydantic import Field
 from agent.annotate import AnnotatorSpec, Human
 from agent.clean import CleanerSpec, Confidence
 from agent.domain import Task
+from agent.protocols import Need
 from agent.query import Strategy
+from agent.query.choose import NEEDED
 from agent.seeds import generator
 from agent.stopping import StoppingSpec
-from agent.students import LearnerSpec
+from agent.students import SAMPLED, LearnerSpec
 from prompts.messages import Frozen
 
 SCHEMA = 1
@@ -45,6 +47,24 @@ class Recipe(Frozen):
 
     def step(self, index: int) -> Step:
         return self.steps[min(index, len(self.steps) - 1)]
+
+    def unmet(self) -> tuple[str, str] | None:
+        """What a step needs that nothing brings about, and what to do; None where nothing is amiss.
+
+        LLM and encoder come from outside, and are not looked for.
+        """
+        there: set[Need] = {"chat", "embeddings"}
+        for i, step in enumerate(self.steps):
+            if lacking := [need for need in NEEDED if need in step.query.needs - there]:
+                words, remedy = NEEDED[lacking[0]]
+                place = f"step {i}" if i else "its first step"
+                return f"{place} chooses by {step.query.name!r}, which needs {words}", remedy
+            there |= {"student", "labelled"}
+            if isinstance(self.scout or self.learner, SAMPLED):
+                there.add("samples")
+            if step.annotate.kind in ("llm", "route"):
+                there.add("machine")
+        return None
 
     @property
     def asks_llm(self) -> bool:

@@ -16,6 +16,7 @@ from agent.errors import BadInput
 from evaluation.axes import WORDS, Axis, spent
 from evaluation.compare import holm
 from evaluation.curves import Measure, area, at, grid
+from evaluation.findings import shown
 from evaluation.records import Cell, Comparison
 from evaluation.shuffles import Effect, effect
 from prompts.messages import Frozen
@@ -35,7 +36,7 @@ class At(Frozen):
     kind: Literal["at"] = "at"
     metric: Measure = "accuracy"
     axis: Axis = "labels"
-    amount: float | None = None
+    amount: float | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -54,8 +55,8 @@ class Area(Frozen):
     kind: Literal["area"] = "area"
     metric: Measure = "accuracy"
     axis: Axis = "labels"
-    low: float | None = None
-    high: float | None = None
+    low: float | None = Field(default=None, ge=0)
+    high: float | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _has_a_width(self) -> Self:
@@ -119,6 +120,8 @@ class Result:
     """Of the overall effect, corrected for the number of named contrasts (Holm); nan where undefined."""
     unpaired: int
     """Shuffles, over all sets, that only one of the two arms has; they are left out."""
+    by_fallback: tuple[str, ...] = ()
+    """Sides of which a fallback chose more than an LLM selector may leave to it: `random (was LLM selects) in sst2`."""
 
     @property
     def verdict(self) -> Verdict:
@@ -149,9 +152,14 @@ def results(sets: Sequence[Comparison], contrasts: Sequence[Contrast]) -> tuple[
         found.append((contrast, overall, alone, sum(pair.unpaired for pair in pairs)))
     corrected = holm([overall.p for _, overall, _, _ in found])
     return tuple(
-        Result(contrast, overall, tuple(alone), p, unpaired)
+        Result(contrast, overall, tuple(alone), p, unpaired, _by_fallback(sets, contrast))
         for (contrast, overall, alone, unpaired), p in zip(found, corrected, strict=True)
     )
+
+
+def _by_fallback(sets: Sequence[Comparison], contrast: Contrast) -> tuple[str, ...]:
+    found = [(each, arm, shown(each, each.arm(arm), student)) for each in sets for arm, student in contrast.sides]
+    return tuple(f"{name} in {each.task}" for each, arm, name in found if name != each.arm(arm).shown)
 
 
 def mean(sets: Sequence[Comparison], arm: str, student: str, measure: MeasureSpec) -> Effect:

@@ -3,7 +3,10 @@
 A shuffle that ended below the target is *right-censored*: it needs more than it had, and how many more nobody knows. It
 is never given a number. The median over shuffles is Kaplan and Meier's (1958): where all shuffles end at one budget,
 the plain one (of an even number the lower), and `inf`, "not reached", where fewer than half have reached the target.
-Labels are read at checkpoints and not interpolated, so that the truth may lie up to one checkpoint lower.
+
+Labels are read at checkpoints and not interpolated, so that the truth may lie up to one checkpoint lower. One that was
+there at its first checkpoint is *left-censored*: fewer might have done, and a median no higher than such an amount is
+"at most" that, anything from 0 on.
 """
 
 import math
@@ -29,6 +32,8 @@ class Needed:
 
     amount: float
     reached: bool
+    early: bool = False
+    """Reached at the first checkpoint, after something had been spent: it needed at most that."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,16 @@ class Reach:
     n: int
     most: float
     """The most that any shuffle had spent."""
+    early: bool = False
+    """The median was there at a first checkpoint: it is at most that."""
 
     def __str__(self) -> str:
-        """`24 [16, not reached], 9 of 10 shuffles`; `not reached by 32, 1 of 10 shuffles` where neither end was."""
+        """`24 [16, not reached], 9 of 10 shuffles`; `not reached by 32, 1 of 10 shuffles` where neither end was;
+        `at most 8 [0, 8], 10 of 10 shuffles` where it was there at the first look."""
         high = "not reached" if math.isinf(self.high) else _amount(self.high, self.most)
         inside = f" [{_amount(self.low, self.most)}, {high}]" if math.isfinite(self.low) else ""
-        return f"{_amount(self.median, self.most)}{inside}, {self.reached} of {self.n} shuffles"
+        most = "at most " if self.early else ""
+        return f"{most}{_amount(self.median, self.most)}{inside}, {self.reached} of {self.n} shuffles"
 
 
 @dataclass(frozen=True)
@@ -64,12 +73,15 @@ class Saved:
     """Shuffles that both have."""
 
     def told(self, a: str, b: str) -> str:
-        """`16 [8, 24]`, or `more than 96 [64, open], random not reached` where one of the medians is not known."""
+        """`16 [8, 24]`; `8 to 40 [8, 40]` where one was there at its first checkpoint, at 32 labels; or
+        `more than 96 [64, open], random not reached` where one of the medians is not known."""
         if math.isnan(self.at_least):
             return "–"
         inside = "" if math.isnan(self.low) else f" [{_limit(self.low)}, {_limit(self.high)}]"
         if self.at_least == self.at_most:
             return f"{self.at_least:g}{inside}"
+        if math.isfinite(self.at_least) and math.isfinite(self.at_most):
+            return f"{self.at_least:g} to {self.at_most:g}{inside}"
         if math.isfinite(self.at_least):
             return f"more than {self.at_least:g}{inside}, {b} not reached"
         if math.isfinite(self.at_most):
@@ -83,7 +95,9 @@ def needed(cell: Cell, target: float, measure: Measure = "accuracy", axis: Axis 
     if any(math.isnan(amount) or math.isnan(value) for amount, value in points):
         return Needed(math.nan, reached=False)
     first = next((amount for amount, value in points if value >= target), None)
-    return Needed(points[-1][0], reached=False) if first is None else Needed(first, reached=True)
+    if first is None:
+        return Needed(points[-1][0], reached=False)
+    return Needed(first, reached=True, early=first == points[0][0] > 0)
 
 
 def reach(
@@ -100,8 +114,9 @@ def reach(
     median = float(medians(found, np.ones((1, len(found))))[0])
     low, high = math.nan, math.nan
     if len(found) >= LEAST:
-        low, high = _limits(medians(found, counts(len(found), seed)))
-    return Reach(target, median, low, high, reached, len(found), most)
+        drawn = medians(found, counts(len(found), seed))
+        low, high = _limits(_least(found, drawn))[0], _limits(drawn)[1]
+    return Reach(target, median, low, high, reached, len(found), most, early=median <= _first(found))
 
 
 def saved(
@@ -115,8 +130,9 @@ def saved(
     """What a saves against b on the way to the target, with a 95 % interval over shuffles (resampled in pairs).
 
     Where one median was not reached, the difference is known on one side only: a at 20 and b not within 128 saves more
-    than 108. Where neither was, nothing is known. A limit is the quantile of what each resample leaves possible on that
-    side, so that censoring can only widen the interval.
+    than 108. Where neither was, nothing is known. Where one was there at its first checkpoint, it is anything from 0 to
+    that. A limit is the quantile of what each resample leaves possible on that side, so that censoring can only widen
+    the interval.
     """
     both = sorted({cell.seed for cell in a} & {cell.seed for cell in b})
     left = [needed(cell, target, measure, axis) for cell in a if cell.seed in both]
@@ -155,9 +171,19 @@ def _possible(a: Sequence[Needed], b: Sequence[Needed], weights: Floats) -> tupl
     mine, theirs = medians(a, weights), medians(b, weights)
     a_end, b_end = max(each.amount for each in a), max(each.amount for each in b)
     # A median that was not reached lies anywhere above the last checkpoint.
-    low = np.where(np.isinf(mine), -np.inf, np.where(np.isinf(theirs), b_end, theirs) - mine)
-    high = np.where(np.isinf(theirs), np.inf, theirs - np.where(np.isinf(mine), a_end, mine))
+    low = np.where(np.isinf(mine), -np.inf, np.where(np.isinf(theirs), b_end, _least(b, theirs)) - mine)
+    high = np.where(np.isinf(theirs), np.inf, theirs - np.where(np.isinf(mine), a_end, _least(a, mine)))
     return low, high
+
+
+def _least(found: Sequence[Needed], drawn: Floats) -> Floats:
+    """The least that these medians may be: 0 where one is no higher than what a first checkpoint had spent."""
+    return np.where(drawn <= _first(found), 0.0, drawn)
+
+
+def _first(found: Sequence[Needed]) -> float:
+    """The highest first checkpoint at which a shuffle was there already."""
+    return max((each.amount for each in found if each.early), default=-math.inf)
 
 
 def _limits(replicates: Floats) -> tuple[float, float]:

@@ -31,6 +31,9 @@ class SplitReport(Frozen):
     """Which part of the groups was used; empty: all."""
     other_part: int = 0
     """Left out because their group belongs to the other part."""
+    other_copies: int | None = None
+    """Of these, copies or near copies of a text of pool or test: whoever looked at the other part has seen as much. The
+    parts are told apart by group, else by id, and not by text. None: not counted, as in older records."""
     official: bool = False
     """Whether pool and test are of the data set's own parts; otherwise they were drawn from all rows."""
     contradictory: int = 0
@@ -115,7 +118,8 @@ def split(
         pool: rows of the pool; None: all that are left.
         test: rows of the test part; None: all of the official one, or a fifth of the rows where there is none.
         part: only rows of it are used (of both where it is None): what prompts, thresholds and sizes are chosen on is
-            `development`, what results are reported on is `release`.
+            `development`, what results are reported on is `release`. Each is cleaned and guarded by itself; texts that
+            the other one has a copy of are counted.
 
     Raises:
         BadInput: too few rows are left for the sizes asked for.
@@ -136,6 +140,7 @@ def split(
         source=len(rows),
         part=part or "",
         other_part=len(rows) - len(used),
+        other_copies=_other_copies(card, rows, (*pooled, *tested), part),
         official=official,
         near_threshold=card.near,
         pool=len(pooled),
@@ -146,6 +151,11 @@ def split(
         seed=seed,
     )
     return Split(pool=pooled, test=tested, report=report.model_copy(update=found))
+
+
+def _other_copies(card: DataCard, rows: Sequence[Row], kept: Sequence[Row], part: Part | None) -> int:
+    others = [] if part is None else [row for row in rows if part_of(row) != part]
+    return guard(others, kept, card.near)[1].leaked_text if others else 0
 
 
 _Parts = tuple[tuple[Row, ...], tuple[Row, ...], dict[str, int]]

@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, fi
 from pydantic_core import ErrorDetails
 
 from agent.errors import BadInput
+from agent.recipe import Recipe
 from agent.students import LearnerSpec
-from evaluation.contrasts import Area, Contrast, Side, check
-from evaluation.study_arms import ZERO_SHOT, StudyArm, counts, unmet
+from evaluation.contrasts import Area, Contrast, MeasureSpec, Side, check
+from evaluation.study_arms import ZERO_SHOT, StudyArm, counts, misread, several
 from prompts.messages import Frozen
 
 
@@ -133,14 +134,14 @@ class Study(Frozen):
             own = arm.spends(self.budget)
             if own > self.budget:
                 raise ValueError(f"the arm {arm.name!r} spends {own} labels, the study {self.budget}")
-            recipe = arm.built(self.students[0].learner, self.budget, self.llm.reads)
-            if said := unmet(recipe):
-                raise ValueError(f"the arm {arm.name!r}: {said}")
-            stops = counts(recipe, own)
+            stops = counts(self.recipe(arm.name, self.students[0].name), own)
             missed = [] if stops is None else [p for p in self.points if p not in stops and p < own]
             if missed and stops is not None:
-                told = ", ".join(map(str, stops[:12])) + (" …" if len(stops) > 12 else "")
-                raise ValueError(f"the arm {arm.name!r} never has the {missed[0]} labels of a point; it has {told}")
+                what = f"the arm {arm.name!r} never has the {missed[0]} labels of a point"
+                raise ValueError(f"{what}; it has {several(stops)}")
+        for arm, student in self.pairs:
+            if unmet := self.recipe(arm, student).unmet():
+                raise ValueError(f"the arm {arm!r} with the student {student!r}: {'; '.join(unmet)}")
 
     def _check_contrasts(self) -> None:
         # The LLM's own row goes with others where it has labelled the same test texts.
@@ -154,11 +155,22 @@ class Study(Frozen):
             amount = measure.high if isinstance(measure, Area) else measure.amount
             if measure.axis == "labels" and (amount or 0) > self.budget:
                 raise ValueError(f"contrast {i + 1} looks at {amount:g} labels, the budget is {self.budget}")
+            for arm, student in contrast.sides:
+                if student and (said := self._misread(arm, student, measure)):
+                    raise ValueError(f"contrast {i + 1}: {arm!r} {said}")
+
+    def _misread(self, arm: str, student: str, measure: MeasureSpec) -> str:
+        own = self.arm(arm).spends(self.budget)
+        return misread(self.recipe(arm, student), measure, own, self.budget, self.points)
 
     @property
     def pairs(self) -> tuple[Side, ...]:
         """Every arm with every student that runs it."""
         return tuple((arm.name, student.name) for student in self.students for arm in self.arms_of(student.name))
+
+    def recipe(self, arm: str, student: str) -> Recipe:
+        """What an arm is with a student."""
+        return self.arm(arm).built(self.student(student).learner, self.budget, self.llm.reads)
 
     def paired(self, contrast: Contrast) -> int:
         """Shuffles, over all sets, that both sides of a contrast are to have."""

@@ -1,5 +1,6 @@
 """The arms of a study: a ready recipe by its name, a classic loop in a line, or a recipe given step by step."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -11,6 +12,7 @@ from agent.recipe import Recipe, Step
 from agent.recipes import RECIPES
 from agent.stopping import Budget, Rounds, StoppingSpec
 from agent.students import LearnerSpec
+from evaluation.contrasts import At, MeasureSpec
 from evaluation.records import Arm, Role
 from prompts.messages import Frozen
 
@@ -130,14 +132,30 @@ def counts(recipe: Recipe, budget: int) -> tuple[int, ...] | None:
     return tuple(found)
 
 
-def unmet(recipe: Recipe) -> str:
-    """What a step needs that no earlier one brings about, in words; empty where nothing is amiss."""
-    machine = False
-    for i, step in enumerate(recipe.steps):
-        if i == 0 and "student" in step.query.needs:
-            return f"its first step chooses by {step.query.name!r}, which needs a student, and there is none yet"
-        if "machine" in step.query.needs and not machine:
-            said = f"step {i} chooses by {step.query.name!r}, which needs labels of the LLM that no earlier step makes"
-            return f"{said}; have it read texts first, with the strategy 'read'"
-        machine = machine or step.annotate.kind in ("llm", "route")
-    return ""
+def misread(recipe: Recipe, measure: MeasureSpec, own: int, budget: int, points: Sequence[int]) -> str:
+    """Why the curve of such a recipe has no such value, in words; empty where it has, or where nobody can say before.
+
+    Args:
+        own: people's labels that the recipe may spend. budget: those of the study, where an area ends.
+        points: labels at which curves are measured beside the end; empty: each round.
+    """
+    if measure.axis != "labels":
+        return ""
+    stops = counts(recipe, own)
+    if not stops:
+        alone = recipe.scout is not None and not isinstance(measure, At)
+        return "is measured at its end alone, and an area needs a curve" if alone else ""
+    looks = [stop for stop in stops if not points or stop in points or stop == stops[-1]]
+    if isinstance(measure, At):
+        amount = looks[-1] if measure.amount is None else measure.amount
+        missed = amount < looks[-1] and amount not in looks
+        return f"has no point at {amount:g} labels; it has {several(looks)}" if missed else ""
+    if measure.low is not None and measure.low < looks[0]:
+        return f"begins at {looks[0]} labels, and the area at {measure.low:g}"
+    high = budget if measure.high is None else measure.high
+    return f"begins at {looks[0]} labels, and the area ends at {high:g}" if high <= looks[0] else ""
+
+
+def several(labels: Sequence[int]) -> str:
+    """`8, 16, 24`, and no more than twelve of them."""
+    return ", ".join(map(str, labels[:12])) + (" …" if len(labels) > 12 else "")

@@ -18,7 +18,7 @@ from evaluation.shuffles import LEAST
 from evaluation.study_figures import arms, curve_figure, reached_figure
 from evaluation.study_record import StudyLeft
 from evaluation.table import Sheet, count, mean
-from evaluation.targets import SAVED, TITLE, ends, forecasts, reached, spared
+from evaluation.targets import SAVED, TITLE, early, forecasts, reached, spared
 from evaluation.verdicts import COVERS, named, of, sides, told
 
 
@@ -169,8 +169,8 @@ def _set(overall: Overall, name: str, curves: Sequence[Row], inks: Mapping[str, 
             Block(figures=_known(over["labels"]), caption=f"Means over whole shuffles on the test part. {_LINES}"),
             *beside,
             Block(title="Over what was spent", figures=_known(costs), caption=_LINES),
-            Block(title=TITLE, sheet=replace(targets, left=len(targets.head))),
-            Block(title=SAVED, sheet=replace(saved, left=len(saved.head)), note="".join(ends(here, study.pairs))),
+            Block(title=TITLE, sheet=replace(targets, left=len(targets.head)), note="".join(early(targets))),
+            Block(title=SAVED, sheet=replace(saved, left=len(saved.head))),
             Block(
                 title="Labels saved, forecast",
                 bullets=tuple(s.strip() for s in forecasts(here, study.contrasts) if s.strip()),

@@ -17,24 +17,24 @@ from evaluation.verdicts import sides
 
 TITLE = "Labels of people to reach a target for the first time, median [95 %] over shuffles (descriptive)"
 SAVED = "Labels of people saved on the way to a target, difference of the medians [95 %] (descriptive)"
-ENDS = "At most: measured at its end alone, where fewer might have done; a dash where a difference hangs on that."
+EARLY = "At most: there at the first look, where fewer might have done; a difference is then known from one to another."
 
 
 def reaches(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[float]) -> list[str]:
     """A line for each arm and student, a column for each target; nothing where no target was named."""
     found = reached(comparison, pairs, targets)
-    return ["", f"{TITLE}:", "", *found.lines, *ends(comparison, pairs)] if found.rows else []
+    return ["", f"{TITLE}:", "", *found.lines, *early(found)] if found.rows else []
 
 
-def ends(comparison: Comparison, pairs: Sequence[Side]) -> list[str]:
-    """What "at most" and a dash mean, where an arm was measured at its end alone."""
-    return [ENDS] if any(_at_its_end(comparison.of(*pair)) for pair in pairs) else []
+def early(found: Sheet) -> list[str]:
+    """What "at most" means, where a cell says so."""
+    return [EARLY] if any("at most" in cell for row in found.rows for cell in row) else []
 
 
 def reached(comparison: Comparison, pairs: Sequence[Side], targets: Sequence[float]) -> Sheet:
     """A row for each arm and student, a column for each target; no row where no target was named."""
     there = [pair for pair in pairs if comparison.of(*pair) and targets]
-    rows = [(*pair, *(_reached(comparison.of(*pair), target) for target in targets)) for pair in there]
+    rows = [(*pair, *(str(reach(comparison.of(*pair), target)) for target in targets)) for pair in there]
     return Sheet(("arm", "student", *(f"{target:.0%} accuracy" for target in targets)), tuple(rows), left=2)
 
 
@@ -51,20 +51,8 @@ def spared(comparison: Comparison, contrasts: Sequence[Contrast], targets: Seque
     return Sheet(("contrast", *(f"{target:.0%} accuracy" for target in targets)), tuple(rows))
 
 
-def _reached(cells: Sequence[Cell], target: float) -> str:
-    found = reach(cells, target)
-    return f"at most {found}" if _at_its_end(cells) and math.isfinite(found.median) else str(found)
-
-
-def _at_its_end(cells: Sequence[Cell]) -> bool:
-    """Whether there is one checkpoint, after all labels: what fewer would have done was not looked at."""
-    return any(len(cell.curve) == 1 and cell.curve[0].human_labels > 0 for cell in cells)
-
-
 def _spared(comparison: Comparison, a: Side, b: Side, target: float) -> str:
     found = saved(_matched(comparison, a, b), _matched(comparison, b, a), target)
-    if found.at_least == found.at_most and any(_at_its_end(comparison.of(*side)) for side in (a, b)):
-        return "–"
     if a[0] == b[0]:
         return found.told(a[1] or "LLM itself", b[1] or "LLM itself")
     return found.told(a[0], b[0])

@@ -8,7 +8,7 @@ import numpy as np
 
 from agent.domain import Cost
 from evaluation.curves import at, grid
-from evaluation.records import Cell, Comparison, Point
+from evaluation.records import Cell, Choosing, Comparison, Point
 
 
 def averaged(comparison: Comparison) -> Comparison:
@@ -16,7 +16,7 @@ def averaged(comparison: Comparison) -> Comparison:
 
     Trainings of one shuffle share pool, order and seed batch. Counted as so many observations they would make every
     interval too narrow. Where there is one training, nothing changes; a mean has no predictions, so that its intervals
-    cover shuffles only.
+    cover shuffles only. Shares are means and counts of lists are sums; the LLM's own picks are of the first training.
     """
     if len({cell.training for cell in comparison.cells}) < 2:
         return comparison
@@ -37,8 +37,33 @@ def _mean(cells: Sequence[Cell]) -> Cell:
     curve = tuple(_point([at(cell, labels) for cell in cells], labels) for labels in grid(cells))
     cost = _cost([cell.cost for cell in cells])
     shares = [cell.filled_share for cell in cells if cell.filled_share is not None]
-    update = {"training": 0, "curve": curve, "cost": cost, "filled_share": float(np.mean(shares)) if shares else None}
+    quartiles = [cell.quartiles for cell in cells if cell.quartiles is not None]
+    update = {
+        "training": 0,
+        "curve": curve,
+        "cost": cost,
+        "filled_share": float(np.mean(shares)) if shares else None,
+        "quartiles": tuple(np.mean(quartiles, axis=0).tolist()) if quartiles else None,
+        "renamed": next((cell.renamed for cell in cells if cell.renamed), None),
+        "choosing": _choosing([cell.choosing for cell in cells if cell.choosing is not None]),
+        "notes": {name: sum(cell.notes.get(name, 0.0) for cell in cells) for cell in cells for name in cell.notes},
+    }
     return cells[0].model_copy(update=update)
+
+
+def _choosing(found: Sequence[Choosing]) -> Choosing | None:
+    """Means over those trainings in which each is defined; the picks themselves are those of the first one."""
+    if not found:
+        return None
+    first = found[0]
+    means = {name: _known([getattr(each, name) for each in found]) for name, value in first if isinstance(value, float)}
+    classes = {name: _known([each.classes.get(name, math.nan) for each in found]) for name in first.classes}
+    return first.model_copy(update={**means, "classes": classes})
+
+
+def _known(values: Sequence[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
 
 
 def _point(points: Sequence[Point | None], labels: float) -> Point:

@@ -58,7 +58,8 @@ def _line(result: Result, tests: int) -> str:
     found = result.overall
     p = "" if math.isnan(result.p) else f", p {p_value(result.p)}"
     left_out = f", {result.unpaired} left out that only one arm has" if result.unpaired else ""
-    words = "; ".join(filter(None, [_verdict(result, tests), disagreeing(result.by_set)]))
+    fallbacks = f"chosen by a fallback: {', '.join(result.by_fallback)}" if result.by_fallback else ""
+    words = "; ".join(filter(None, [_verdict(result, tests), disagreeing(result.by_set), fallbacks]))
     return f"{named(result.contrast)}: {points(found)}{p}, {_shuffles(found)}{left_out}; {words}."
 
 

@@ -219,6 +219,8 @@ def split_rows(split: SplitReport) -> list[tuple[str, str]]:
     """Where the rows came from, and what cleaning and splitting did, as pairs of words."""
     leaks = f"{split.leaked_text:,} for their text, {split.leaked_group:,} for their group"
     part = f"{split.part}; {split.other_part:,} rows belong to the other part" if split.part else "all rows"
+    if split.part and split.other_copies is not None:
+        part += f", {split.other_copies:,} of them copies or near copies of texts used here"
     like = "near copies were not looked for" if split.near_threshold is None else f"{split.near:,} near copies"
     rows = origin_rows(split.origin) if split.origin else []
     rows += [

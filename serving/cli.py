@@ -64,7 +64,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:  # inside a command, typer makes this code of an interrupt
-        _say("interrupted; what was recorded is kept: thresher runs")
+        _say("interrupted; what was recorded is kept: thresher resume RUN, or the same study or ablation, goes on")
     sys.exit(code)
 
 

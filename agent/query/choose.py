@@ -8,16 +8,23 @@ from numpy.typing import NDArray
 
 from agent.domain import Batch, Pick
 from agent.errors import BadInput
-from agent.protocols import Columns, Floats, Need, Query, Rows, Student
+from agent.protocols import Columns, Floats, Need, Query, Rows, Sampler, Student
 
 STUDENT: frozenset[Need] = frozenset({"student"})
+LABELLED: frozenset[Need] = frozenset({"labelled"})
 EMBEDDINGS: frozenset[Need] = frozenset({"embeddings"})
-_REMEDY: dict[Need, str] = {
-    "student": "begin with a strategy that needs no student",
-    "chat": "start an LLM with: thresher engine up",
-    "embeddings": "name an encoder, such as all-MiniLM-L6-v2",
-    "machine": "let the LLM label some texts in an earlier step, or read them first (the strategy `read`)",
+NEEDED: dict[Need, tuple[str, str]] = {
+    "student": ("a trained student", "begin with a strategy that needs none"),
+    "samples": ("a student that can be sampled", "take the student linear, bert or setfit"),
+    "chat": ("an LLM", "start one with: thresher engine up"),
+    "embeddings": ("a sentence encoder", "name one, such as all-MiniLM-L6-v2"),
+    "labelled": ("labelled texts", "begin with a strategy that needs none"),
+    "machine": (
+        "labels of the LLM",
+        "let it label some texts in an earlier step, or read them first (the strategy `read`)",
+    ),
 }
+"""Each need in words, and how to serve it."""
 
 
 def highest(ask: Query, scores: Floats, by: str) -> Batch:
@@ -38,16 +45,12 @@ def narrowed(ask: Query, rows: NDArray[np.intp] | list[int], size: int) -> Query
     return replace(ask, candidates=ask.candidates.take(index), machine=ask.machine[index], size=size)
 
 
-def missing(ask: Query, needs: frozenset[Need]) -> list[Need]:
-    """Those of `needs` that the question cannot serve."""
-    return [need for need in _REMEDY if need in needs and not _has(ask, need)]
-
-
 def require(ask: Query, needs: frozenset[Need], name: str) -> None:
     """Raises BadInput where the question lacks one of `needs`, before anything is spent on it."""
-    if lacking := missing(ask, needs):
-        what = f"the strategy {name!r} needs {', '.join(lacking)}, which this step does not have"
-        raise BadInput(what, "; ".join(_REMEDY[need] for need in lacking))
+    if lacking := [need for need in NEEDED if need in needs and not _has(ask, need)]:
+        words, remedies = zip(*(NEEDED[need] for need in lacking), strict=True)
+        what = f"the strategy {name!r} needs {' and '.join(words)}, which this step does not have"
+        raise BadInput(what, "; ".join(dict.fromkeys(remedies)))
 
 
 def prediction(ask: Query, name: str) -> Floats:
@@ -74,10 +77,14 @@ def _has(ask: Query, need: Need) -> bool:
     match need:
         case "student":
             return ask.student is not None
+        case "samples":
+            return isinstance(ask.student, Sampler)
         case "chat":
             return ask.chat is not None
         case "embeddings":
             return ask.embed is not None
+        case "labelled":
+            return len(ask.labelled) > 0
         case "machine":
             return not np.isnan(ask.machine).all()
 

@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.domain import Batch
-from agent.errors import BadInput
 from agent.protocols import Floats, Need, Query, Sampler
-from agent.query.choose import STUDENT, highest, student
+from agent.query.choose import STUDENT, highest, require
 from agent.query.space import blocks
 from prompts.messages import Frozen
 
@@ -39,14 +38,13 @@ class Bald(Frozen):
 
     @property
     def needs(self) -> frozenset[Need]:
-        return STUDENT
+        return STUDENT | {"samples"}
 
     def query(self, ask: Query) -> Batch:
-        """Raises BadInput where the student cannot be sampled."""
-        known = student(ask, self.name)
-        if not isinstance(known, Sampler):
-            what = f"the strategy {self.name!r} needs a student that can be sampled, and {type(known).__name__} cannot"
-            raise BadInput(what, "take the student linear, bert or setfit")
+        """Raises BadInput where there is no student, or one that cannot be sampled."""
+        require(ask, self.needs, self.name)
+        known = ask.student
+        assert isinstance(known, Sampler)
         scores, seed = np.zeros(len(ask.candidates)), int(ask.rng.integers(2**31))
         for part in blocks(len(scores), self.members * len(ask.task.names)):
             texts = ask.candidates.take(range(part.start, part.stop))

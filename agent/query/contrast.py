@@ -7,9 +7,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agent.domain import Batch
-from agent.errors import BadInput
 from agent.protocols import Floats, Need, Query, Rows
-from agent.query.choose import STUDENT, chosen, features, highest, prediction, student
+from agent.query.choose import LABELLED, STUDENT, chosen, features, highest, prediction, require, student
 from agent.query.diversity import Source, source_needs
 from agent.query.space import blocks, nearest, vectors
 from prompts.messages import Frozen
@@ -35,15 +34,14 @@ class Contrastive(Frozen):
 
     @property
     def needs(self) -> frozenset[Need]:
-        return STUDENT | source_needs(self.features)
+        return STUDENT | LABELLED | source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
-        """Raises BadInput where nothing is labelled."""
+        """Raises BadInput where the question lacks what it needs."""
+        require(ask, self.needs, self.name)
         p = prediction(ask, self.name)
         if not len(p):
             return chosen(ask, [], self.name)
-        if not len(ask.labelled):
-            raise BadInput(f"the strategy {self.name!r} needs labelled texts", "begin with a strategy that needs none")
         x = vectors(features(ask, ask.candidates, self.features, self.name))
         known = vectors(features(ask, ask.labelled.columns, self.features, self.name))
         _, rows = nearest(x, known, self.neighbours)

@@ -143,13 +143,13 @@ class Replies:
 
 def replies(batches: Sequence[Batch]) -> Replies:
     """Refusals, wrong counts and repeats, from the notes that `LlmChoose` leaves with its batches."""
-    notes = [batch.notes for batch in batches if "lists" in batch.notes]
-    lists = sum(note["lists"] + note["asked_again"] for note in notes)
-    picks = sum(note["chosen"] for note in notes)
+    asked = noted(batches, "lists")
+    lists = sum(asked) + sum(noted(batches, "asked_again"))
+    picks = sum(noted(batches, "chosen"))
 
     def share(what: str, of: float) -> float:
-        known = [note[what] for note in notes if what in note]
-        return sum(known) / of if of and len(known) == len(notes) else math.nan
+        known = noted(batches, what)
+        return sum(known) / of if of and len(known) == len(asked) else math.nan
 
     return Replies(
         int(lists),
@@ -159,6 +159,12 @@ def replies(batches: Sequence[Batch]) -> Replies:
         share("unknown", picks),
         share("repeated", picks),
     )
+
+
+def noted(batches: Sequence[Batch], name: str) -> list[float]:
+    """What batches note under a name; a selector inside another one has its notes under a longer one, `first_lists`."""
+    found = [note for batch in batches for note in batch.notes.items()]
+    return [value for key, value in found if key == name or key.endswith(f"_{name}")]
 
 
 def class_shares(batches: Sequence[Batch], labels: Mapping[str, str], names: Sequence[str]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from agent.domain import Batch
 from agent.errors import BadInput
 from agent.protocols import Columns, Need, Query, Weighted
-from agent.query.choose import STUDENT, chosen, features, student
+from agent.query.choose import LABELLED, STUDENT, chosen, features, require, student
 from agent.query.diversity import Source, source_needs
 from agent.query.space import Vectors, sampled, vectors
 from agent.students.head import fit_head
@@ -53,7 +53,7 @@ class SkActiveMl(Frozen):
 
     @property
     def needs(self) -> frozenset[Need]:
-        own = frozenset[Need]() if self.strategy in ("dropquery", "discriminative") else STUDENT
+        own = LABELLED if self.strategy in ("dropquery", "discriminative") else STUDENT
         return own if self.strategy == "falcun" else own | source_needs(self.features)
 
     def query(self, ask: Query) -> Batch:
@@ -137,8 +137,7 @@ def _discriminative(spec: SkActiveMl, asked: Asked) -> Any:
 
 
 def _labelled(spec: SkActiveMl, ask: Query) -> Columns:
-    if not len(ask.labelled):
-        raise BadInput(f"the strategy {spec.name!r} needs labelled texts", "begin with a strategy that needs none")
+    require(ask, LABELLED, spec.name)
     return ask.labelled.columns
 
 

@@ -6,7 +6,10 @@ from agent.students.linear import FrozenLinear
 from agent.students.setfit import SetFit
 from agent.students.svm import TfidfSvm
 
-__all__ = ["Bert", "FrozenLinear", "InContext", "LearnerSpec", "SetFit", "TfidfSvm"]
+__all__ = ["SAMPLED", "Bert", "FrozenLinear", "InContext", "LearnerSpec", "SetFit", "TfidfSvm"]
 
 LearnerSpec = TfidfSvm | FrozenLinear | SetFit | Bert | InContext
 """The closed union of all students, told apart by `kind`."""
+
+SAMPLED = (FrozenLinear, SetFit, Bert)
+"""Those that know what else they could have become (`agent.protocols.Sampler`)."""

@@ -44,6 +44,5 @@ def replay(
     typer.echo(found.text)
     if found.differences:
         many = "1 value differs" if found.differences == 1 else f"{found.differences:,} values differ"
-        raise BadInput(
-            f"{many} from what {manifest} names", "thresher report draws the tables from the records as they are"
-        )
+        hint = "thresher report makes tables and page anew from the records, where no record was changed"
+        raise BadInput(f"{many} from what {manifest} names", hint)

@@ -149,13 +149,11 @@ def _named(wish: Wish) -> None:
 
 
 def _begins(recipes: Sequence[Recipe]) -> None:
-    """Raises BadInput where a recipe's first strategy needs what only an earlier round leaves."""
+    """Raises BadInput where a strategy of a recipe needs what no earlier step leaves, or what its student cannot do."""
     for recipe in recipes:
-        first = recipe.steps[0].query
-        for need, named in (("student", "a trained student"), ("machine", "labels of the LLM")):
-            if need in first.needs:
-                what = f"the recipe {recipe.name!r} begins with {first.name!r}, which needs {named}"
-                raise BadInput(what, "begin with a strategy that needs neither, such as random")
+        if unmet := recipe.unmet():
+            what, remedy = unmet
+            raise BadInput(f"the recipe {recipe.name!r}: {what}", remedy)
 
 
 def _known(what: str, table: Table, wish: Wish) -> None:

@@ -22,7 +22,7 @@ from agent.loop import Outcome, learn
 from agent.pool import Pool
 from agent.protocols import Bench, ChatModel, Embedder, Experts, Fence, Floats, Journal, Student
 from agent.protocols import People as Answering
-from agent.query.diagnose import arm_name, filled_share, position_quartiles
+from agent.query.diagnose import arm_name, filled_share, noted, position_quartiles
 from agent.seeds import generator
 from agent.stopwatch import Stopwatch
 from evaluation.curves import LEFT_OUT, NO_ANSWER, measured
@@ -240,10 +240,8 @@ def shuffled(job: Job, table: Table, seed: int) -> Pool:
 def _counts(outcome: Outcome) -> dict[str, float]:
     """What came of the lists that the LLM was shown, and of the texts that it wrote or only read."""
     counts = {"rejected": float(sum(r.rejected for r in outcome.history))}
-    notes = [note for batch in outcome.batches for note in batch.notes.items()]
     for name in ("lists", "asked_again", "refused", "failed", "chosen", "unwritten", "read", "unread"):
-        # a selector inside another one has its notes under a longer name, such as `first_lists`
-        found = [count for key, count in notes if key == name or key.endswith(f"_{name}")]
+        found = noted(outcome.batches, name)
         counts |= {name: sum(found)} if found else {}
     return counts
 

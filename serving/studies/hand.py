@@ -59,7 +59,8 @@ class Done(Frozen):
 
 @dataclass(frozen=True)
 class Bundle:
-    """All that a hand needs from outside. It travels to other processes and machines."""
+    """All that a hand needs from outside. It travels to other processes and machines, and weights do not: these have to
+    lie in the same folder there, and the LLM's address has to be one that they reach."""
 
     run: str
     """Of the store, under which all cells of the study are recorded."""

@@ -157,9 +157,17 @@ class OnRay:
         found: Finished = []
         for reference in ready:
             actor, item = self._busy.pop(reference)
-            found.append((item, _done(self._ray.get(reference))))
+            found.append((item, self._answer(reference, item)))
             self._free.append(actor)
         return found
+
+    def _answer(self, reference: Any, item: Item) -> Done:
+        try:
+            said = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:  # its machine is gone, or its process was killed
+            what = f"Ray lost the hand that did {item.told()}: {type(error).__name__}"
+            raise StoreError(what, "what was done is recorded: start the study again") from error
+        return _done(said)
 
     def stop(self) -> None:
         for actor in [*self._free, *(actor for actor, _ in self._busy.values())]:
@@ -181,7 +189,10 @@ def maker(on: str, width: int) -> Callable[[Bundle], Hands]:
 
 
 def demand_cluster(settings: Settings) -> None:
-    """Raises BadInput where there is no Ray, or hands on other machines could not reach what they share."""
+    """Raises BadInput where there is no Ray, or the store is a file, which hands on other machines cannot reach.
+
+    That they find the encoder's weights and reach the LLM's server is not looked at.
+    """
     if find_spec("ray") is None:
         raise BadInput("Ray cannot be imported here", "pip install 'thresher[ray]'")
     if not settings.database.startswith("postgres"):

@@ -100,7 +100,7 @@ def verify(manifest: Manifest, folder: Path, parts: Collection[Part]) -> None:
             what = (
                 f"{path} is not the file that the manifest names: SHA-256 {found[:12]}… instead of {kept.sha256[:12]}…"
             )
-            raise BadInput(what, "put the file back, or see with --anyway what the change does")
+            raise BadInput(what, "put the file back; thresher replay --anyway says what the change does")
 
 
 def digest(path: Path) -> str:

@@ -47,10 +47,10 @@ def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cel
     study, used = work.study, record.sets[name]
     arms = [arm.shown(record.recipes[arm.name]) for arm in study.arms]
     cells = [cell for plan, cell in whole.items() if plan.data == name]
-    if cells and (read := _referred(work, ended, ZERO_SHOT, name)):
+    if study.llm.test_reads:  # an arm of every set, read or not: a contrast may name it
         note = f"read from the first {study.llm.test_reads} test texts, nothing is trained"
         arms.append(Arm(name=ZERO_SHOT, title="the LLM itself, zero-shot", role="machine", note=note, fixed=True))
-        cells += read
+        cells += _referred(work, ended, ZERO_SHOT, name) if cells else []
     by = _worked([item for item in work.items if item.data == name], ended)
     early = () if record.ended == WHOLE else (f"The study is not whole: {record.ended}.",)
     return Comparison(

@@ -47,8 +47,6 @@ class Ended:
     done: dict[str, Done]
     late: bool
     """True where the time was up before all was done."""
-    fresh: int
-    """Cells that this process did."""
 
 
 def prepare(study: Study, setting: Setting, out: Path, fetcher: Fetcher | None = None) -> Ready:
@@ -106,10 +104,7 @@ def needs_llm(study: Study) -> bool:
 
 def recipes(study: Study) -> list[Recipe]:
     """Of each arm, with every student that runs it."""
-    return [
-        study.arm(arm).built(study.student(student).learner, study.budget, study.llm.reads)
-        for arm, student in study.pairs
-    ]
+    return [study.recipe(*pair) for pair in study.pairs]
 
 
 def connected(study: Study, setting: Setting) -> Served:
@@ -136,7 +131,7 @@ def carry_out(
     done = recorded(work)
     waiting = [item for item in work.items if item.key not in done]
     limit = None if study.minutes is None else begun + 60 * study.minutes
-    late, fresh = False, len(waiting)
+    late = False
     if waiting:
         hands = make(work.bundle)
         screen.begins(waiting, len(done), hands.width, study.llm.at_once)
@@ -144,7 +139,7 @@ def carry_out(
             late = _work(waiting, hands, done, screen, study.llm.at_once, lambda: limit is not None and clock() > limit)
         finally:
             hands.stop()
-    return Ended(done, late, fresh)
+    return Ended(done, late)
 
 
 def _work(

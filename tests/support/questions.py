@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from agent.exchange import ChatRequest
 from agent.protocols import Columns, Floats, Labelled, Need, Query
 from agent.scripted import Scripted, ScriptedChat
 
-EVERYTHING: tuple[Need, ...] = ("student", "chat", "embeddings", "machine")
+EVERYTHING: tuple[Need, ...] = get_args(Need)
 
 TASK = Task(
     name="weather",
@@ -77,7 +78,7 @@ class ToyEncoder:
 
 
 @dataclass(frozen=True)
-class ToyStudent:
+class PlainStudent:
     """Knows the toy words, and is sure of nothing."""
 
     def predict(self, texts: Columns) -> Floats:
@@ -86,15 +87,20 @@ class ToyStudent:
         p = 1 / (1 + np.exp(-(warm + noise) / 4))
         return np.stack([p, 1 - p], axis=1)
 
-    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
-        sure = np.random.default_rng(seed).uniform(0, 1, (m, 1, 1))
-        return sure * self.predict(texts) + (1 - sure) / 2
-
     def embed(self, texts: Columns) -> Floats:
         return ToyEncoder().embed(texts)
 
     def save(self, folder: Path) -> None:
         raise AssertionError(f"no test keeps a toy student in {folder}")
+
+
+@dataclass(frozen=True)
+class ToyStudent(PlainStudent):
+    """One that can be sampled."""
+
+    def samples(self, texts: Columns, m: int, seed: int = 0) -> Floats:
+        sure = np.random.default_rng(seed).uniform(0, 1, (m, 1, 1))
+        return sure * self.predict(texts) + (1 - sure) / 2
 
 
 def toy_answer(request: ChatRequest) -> Scripted:
@@ -135,6 +141,7 @@ def question(
     pairs: bool = False,
 ) -> Query:
     """A question over toy sentences. What `having` does not name is not there. All arrays are read-only."""
+    labelled = labelled if "labelled" in having else 0
     columns, classes = texts(n, seed=1, pairs=pairs)
     known, known_classes = texts(labelled, seed=2, pairs=pairs)
     machine = np.full((n, 2), np.nan)
@@ -153,7 +160,7 @@ def question(
             frozen(np.full((labelled, 2), np.nan)),
         ),
         rng=np.random.default_rng(seed),
-        student=ToyStudent() if "student" in having else None,
+        student=(ToyStudent() if "samples" in having else PlainStudent()) if "student" in having else None,
         chat=ScriptedChat(toy_answer) if "chat" in having else None,
         embed=ToyEncoder() if "embeddings" in having else None,
     )

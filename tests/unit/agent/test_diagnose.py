@@ -85,6 +85,13 @@ def test_replies_are_shares_of_the_lists_asked():
     assert math.isnan(replies([]).refused)
 
 
+def test_replies_to_a_selector_inside_another_one_count():
+    note = {"lists": 2.0, "asked_again": 0.0, "refused": 1.0, "failed": 0.0, "miscounted": 1.0, "chosen": 4.0}
+    inner = {**note, "unknown": 2.0, "repeated": 0.0}
+    found = replies([batch(**{f"a_{name}": value for name, value in inner.items()}, unread=7.0), batch(**inner)])
+    assert (found.lists, found.refused, found.miscounted, found.unknown) == (4, 0.5, 0.5, 0.5)
+
+
 def test_what_old_records_did_not_count_is_undefined():
     old = {"lists": 4.0, "asked_again": 0.0, "refused": 1.0, "failed": 0.0, "chosen": 12.0, "unknown": 0.0}
     found = replies([batch(**old, repeated=0.0)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agent.errors import BadInput
-from agent.protocols import Columns, Floats
+from agent.protocols import Columns
 from agent.query import Bald, Contrastive, MaxHerding, Patron, ProbCover, SkActiveMl, TypiClust, space
 from agent.query.badge import gradients, spread
 from agent.query.committee import mutual_information
@@ -17,7 +17,7 @@ from agent.query.contrast import contrast
 from agent.query.coverage import ball, cover, gaussian, pure_radius
 from agent.query.patron import propagated
 from agent.query.typical import typical, typicality
-from tests.support.questions import ToyStudent, question
+from tests.support.questions import PlainStudent, question
 
 
 def unit(rng: np.random.Generator, n: int, d: int = 8) -> np.ndarray:
@@ -33,17 +33,8 @@ def test_mutual_information_by_hand() -> None:
 
 
 def test_a_student_without_a_committee_is_named() -> None:
-    class Plain:
-        def predict(self, texts: Columns) -> Floats:
-            return ToyStudent().predict(texts)
-
-        def embed(self, texts: Columns) -> Floats:
-            return ToyStudent().embed(texts)
-
-        def save(self, folder: object) -> None: ...
-
-    with pytest.raises(BadInput, match="Plain cannot"):
-        Bald().query(replace(question(), student=Plain()))
+    with pytest.raises(BadInput, match=r"'bald' needs a student that can be sampled, .*; take the student linear"):
+        Bald().query(replace(question(), student=PlainStudent()))
 
 
 def test_blocks_change_no_distance(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_only_the_first_candidates_are_read_and_what_is_known_is_not_read_again(
 def test_what_only_reads_needs_no_labels_of_the_llm_and_says_what_it_needs() -> None:
     assert PATRON.needs == {"chat", "embeddings"}
     assert Read(then=LeastConfidence(), reads=1).needs == {"chat", "student"}
-    with pytest.raises(BadInput, match="'patron after reads' needs chat"):
+    with pytest.raises(BadInput, match="'patron after reads' needs an LLM"):
         PATRON.query(question(having=("embeddings",)))
     with pytest.raises(ValidationError, match="leave out `shots`"):
         Read(then=Patron(), reads=1, reader=Llm(shots=1))
@@ -97,7 +97,7 @@ def test_an_llm_that_does_not_answer_chooses_nothing() -> None:
         PATRON.query(asking(lambda _: ChatFailure(kind="refused", message="no"))[0])
     short = Columns(*[list(column)[:9] for column in (question().candidates.ids, question().candidates.texts)])
     ask = replace(asking(lambda _: {"positive": 0.001, "negative": 0.001}, 0)[0], candidates=short)
-    with pytest.raises(BadInput, match=r"'patron' needs machine.*the strategy `read`"):
+    with pytest.raises(BadInput, match=r"'patron' needs labels of the LLM.*the strategy `read`"):
         PATRON.query(replace(ask, machine=np.full((9, 2), np.nan)))
 
 

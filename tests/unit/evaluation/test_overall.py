@@ -8,7 +8,7 @@ import pytest
 from agent.domain import Cost
 from evaluation.contrasts import At, Contrast
 from evaluation.overall import Overall, aside, curve_rows, of_set, rows, sheet, summary
-from evaluation.records import Arm, Cell, Comparison, Point
+from evaluation.records import Arm, Cell, Choosing, Comparison, Point
 from evaluation.targets import spared
 from evaluation.trainings import averaged
 from tests.support.toy_studies import small
@@ -132,23 +132,32 @@ def test_labels_saved_on_the_way_to_a_target_are_those_of_the_named_contrasts() 
     assert said[head + 2].split() == ["contrast", "50%", "accuracy", "71%", "accuracy", "90%", "accuracy"]
     assert re.split(r"  +", said[head + 4]) == [
         "margin - random (svm)",
-        "0",
+        "-8 to 8",
         "more than 0, random not reached",
         "neither reached",
     ]
     assert not any("saved on the way" in line for line in aside(Overall(small(students=["svm"]), SETS), "weather"))
 
 
-def test_what_fewer_labels_than_all_would_have_done_is_not_told_of_an_arm_measured_at_its_end_alone() -> None:
+def test_what_fewer_labels_would_have_done_is_not_told_of_an_arm_that_was_there_at_its_first_look() -> None:
     ends = [each.model_copy(update={"curve": each.curve[-1:]}) for each in SETS["weather"].of("margin", "svm")]
     here = comparison("weather", *SETS["weather"].of("random", "svm"), *ends)
     study = STUDY.model_copy(update={"targets": (0.6, 0.71)})
     said = of_set(Overall(study, {"weather": here}), "weather").splitlines()
     found = [re.split(r"  +", line) for line in said]
     assert ["margin", "svm", "at most 16, 3 of 3 shuffles", "at most 16, 2 of 3 shuffles"] in found
-    assert ["margin - random (svm)", "–", "more than 0, random not reached"] in found
-    assert any(line.startswith("At most: measured at its end alone") for line in said)
+    assert ["margin - random (svm)", "0 to 16", "more than 0, random not reached"] in found
+    assert any(line.startswith("At most: there at the first look") for line in said)
     assert not any(line.startswith("At most") for line in of_set(Overall(study, SETS), "weather").splitlines())
+
+
+def test_a_contrast_of_an_arm_whose_fallback_chose_says_so() -> None:
+    mostly = {"filled_share": 0.6, "renamed": "random"}
+    cells = [each.model_copy(update=mostly if each.arm == "margin" else {}) for each in SETS["weather"].cells]
+    here = SETS["weather"].model_copy(update={"cells": tuple(cells)})
+    (line,) = [line for line in summary(Overall(STUDY, {"weather": here})).splitlines() if "at the budget:" in line]
+    assert line.endswith("; chosen by a fallback: random (was margin) in weather.")
+    assert "fallback" not in summary(Overall(STUDY, SETS))
 
 
 def test_an_arm_that_no_shuffle_changes_is_held_against_every_shuffle() -> None:
@@ -233,3 +242,28 @@ def test_trainings_of_one_shuffle_are_one_observation() -> None:
     assert merged.cells[1].curve[1].accuracy == pytest.approx(0.6)
     once = comparison("weather", cell("random", 0, 0.5))
     assert averaged(once) is once
+
+
+def test_how_the_llm_chose_is_the_mean_over_the_trainings_of_a_shuffle() -> None:
+    """All but the picks, of which there is no mean."""
+    first, second = cell("random", 0, 0.5), cell("random", 0, 0.5, training=1)
+    ways = [
+        Choosing(miscounted=0.2, refused=math.nan, classes={"rainy": 0.4}, own=("a",)),
+        Choosing(miscounted=0.6, refused=0.1, classes={"rainy": 0.8}, own=("b",)),
+    ]
+    said = [
+        {"choosing": ways[0], "quartiles": (1.0, 0.0, 0.0, 0.0), "notes": {"lists": 2.0}},
+        {
+            "choosing": ways[1],
+            "quartiles": (0.5, 0.5, 0.0, 0.0),
+            "notes": {"lists": 3.0, "refused": 1.0},
+            "renamed": "margin",
+        },
+    ]
+    both = [each.model_copy(update=update) for each, update in zip((first, second), said, strict=True)]
+    (merged,) = averaged(comparison("weather", *both)).cells
+    assert merged.choosing is not None
+    assert (merged.choosing.miscounted, merged.choosing.refused) == (pytest.approx(0.4), 0.1)
+    assert (merged.choosing.classes, merged.choosing.own) == ({"rainy": pytest.approx(0.6)}, ("a",))
+    assert merged.quartiles == (0.75, 0.25, 0.0, 0.0)
+    assert (merged.notes, merged.renamed) == ({"lists": 5.0, "refused": 1.0}, "margin")

@@ -112,6 +112,26 @@ def test_labels_saved_are_told_with_what_was_not_reached():
     assert saved(eight, [], 0.8).told("a", "b") == "–"
 
 
+def test_what_was_there_at_the_first_look_may_have_needed_less():
+    early = [cell(i, (32, 0.9), (40, 0.9)) for i in range(8)]
+    assert needed(early[0], 0.8) == Needed(32, reached=True, early=True)
+    assert not needed(cell(0, (0, 0.9), (8, 0.9)), 0.8).early, "nothing is less than none"
+    assert str(reach(early, 0.8)) == "at most 32 [0, 32], 8 of 8 shuffles"
+    late = [cell(i, (32, 0.5), (40, 0.9)) for i in range(8)]
+    assert saved(early, late, 0.8).told("a", "b") == "8 to 40 [8, 40]"
+    assert saved(late, early, 0.8).told("a", "b") == "-40 to -8 [-40, -8]"
+    assert saved(early, early, 0.8).told("a", "b") == "-32 to 32 [-32, 32]"
+    never = [cell(i, (32, 0.5), (40, 0.5)) for i in range(8)]
+    assert saved(early, never, 0.8).told("a", "b") == "more than 8 [8, open], b not reached"
+
+
+def test_a_median_above_the_first_look_is_no_less_for_the_few_that_were_there():
+    some = [cell(i, (32, 0.9 if i < 2 else 0.5), (40, 0.9)) for i in range(8)]
+    found = reach(some, 0.8)
+    assert (found.median, found.early, found.high) == (40, False, 40)
+    assert found.low in (0, 40), "a resample may hold those that were there by half"
+
+
 def test_savings_need_shuffles_that_both_have():
     assert math.isnan(saved(reaching(8), [], 0.8).low)
 

@@ -136,6 +136,19 @@ def test_development_and_release_share_no_film_and_cover_all():
     assert sum(made.report.other_part for made in parts) == len(rows)
 
 
+def test_copies_that_the_other_part_holds_are_counted():
+    rows = many(films=40, each=4)
+    made = split(ROTTEN_TOMATOES, rows, pool=6, test=6, part="release")
+    assert made.report.other_copies == 0
+    seen = made.pool[0]
+    films = (row(900 + i, seen.text.upper(), seen.label, f"another{i}") for i in range(99))
+    looked_at = next(each for each in films if part_of(each) == "development")
+    again = split(ROTTEN_TOMATOES, [*rows, looked_at], pool=6, test=6, part="release")
+    assert (again.pool, again.test) == (made.pool, made.test)
+    assert again.report.other_copies == 1
+    assert split(ROTTEN_TOMATOES, rows, pool=6, test=6).report.other_copies == 0
+
+
 def test_a_pair_is_a_copy_only_where_both_its_texts_are():
     rows = [
         pair(1, "A cat sat.", "An animal sat."),

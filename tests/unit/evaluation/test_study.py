@@ -94,6 +94,8 @@ def test_the_headlines_controls_share_what_they_control_for() -> None:
     assert same[0] == agent[0]
     assert isinstance(agent[1].annotate, Route)
     assert (same[1].query, same[1].size, same[1].annotate) == (agent[1].query, agent[1].size, agent[1].annotate.machine)
+    assert any(step.query.kind == "generate" for step in agent)
+    assert not any(step.query.kind == "generate" for step in same), "as its note says"
     selects = built["LLM selects"]
     for take in ("first", "random"):
         for shown, controlled in zip(selects, built[f"{take} of the lists"], strict=True):
@@ -232,11 +234,19 @@ WRONG_PARTS: dict[str, tuple[dict[str, object], str]] = {
     "two arms of one name": ({"arms": [{"recipe": "random"}, {"recipe": "random"}]}, "two arms are called 'random'"),
     "seed batch by a student": (
         {"arms": [{"strategy": {"kind": "margin"}, "first": {"kind": "margin"}}]},
-        "its first step chooses by 'margin', which needs a student",
+        "its first step chooses by 'margin', which needs a trained student",
     ),
     "disputes without labels of the LLM": (
         {"arms": [{"strategy": {"kind": "disagreement"}}]},
-        "step 1 chooses by 'disagreement', which needs labels of the LLM that no earlier step makes; have it read",
+        "step 1 chooses by 'disagreement', which needs labels of the LLM; let it label some texts in an earlier step",
+    ),
+    "seed batch by labels": (
+        {"arms": [{"strategy": {"kind": "margin"}, "first": {"kind": "skactiveml", "strategy": "dropquery"}}]},
+        "with the student 'svm': its first step chooses by 'dropquery', which needs labelled texts; begin with a",
+    ),
+    "committee of a student that is none": (
+        {"arms": [{"strategy": {"kind": "bald"}}], "students": ["linear", "svm"]},
+        "the arm 'bald' with the student 'svm': step 1 chooses by 'bald', which needs a student that can be sampled",
     ),
     "arm that spends more": ({"arms": [{"recipe": "random", "budget": 17}]}, "spends 17 labels, the study 16"),
     "contrast with itself": (
@@ -263,6 +273,37 @@ WRONG_PARTS: dict[str, tuple[dict[str, object], str]] = {
     "contrast beyond the budget": (
         {"contrasts": [{"a": "margin", "b": "random", "labels": 17}]},
         "contrast 1 looks at 17 labels, the budget is 16",
+    ),
+    "contrast before the seed batch": (
+        {"contrasts": [{"a": "margin", "b": "random", "labels": 4}]},
+        "contrast 1: 'margin' has no point at 4 labels; it has 8, 16",
+    ),
+    "contrast between two points": (
+        {"contrasts": [{"a": "margin", "b": "random", "labels": 12}]},
+        "contrast 1: 'margin' has no point at 12 labels; it has 8, 16",
+    ),
+    "contrast where no curve is measured": (
+        {"contrasts": [{"a": "margin", "b": "random", "labels": 8}], "points": [16]},
+        "contrast 1: 'margin' has no point at 8 labels; it has 16",
+    ),
+    "contrast at less than nothing": (
+        {"contrasts": [{"a": "margin", "b": "random", "labels": -5}]},
+        "greater than or equal to 0",
+    ),
+    "area from before the seed batch": (
+        {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "low": 4}}]},
+        "contrast 1: 'margin' begins at 8 labels, and the area at 4",
+    ),
+    "area under a point": (
+        {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area"}}], "points": [16]},
+        "contrast 1: 'margin' begins at 16 labels, and the area ends at 16",
+    ),
+    "area of an arm that is measured at its end": (
+        {
+            "arms": [{"recipe": "agent"}, {"recipe": "random"}],
+            "contrasts": [{"a": "agent", "b": "random", "measure": {"kind": "area"}}],
+        },
+        "contrast 1: 'agent' is measured at its end alone, and an area needs a curve",
     ),
     "contrast with the LLM on other texts": (
         {"contrasts": [{"a": "margin", "b": "zero-shot", "b_student": ""}], "llm": {"test_reads": 29}},

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from agent.errors import BadInput, EngineError, Waiting
 from serving import cli
 
+INTERRUPTED = "interrupted; what was recorded is kept: thresher resume RUN, or the same study or ablation, goes on\n"
 HEAVY = ("torch", "transformers", "langchain", "langchain_core", "langchain_openai", "sqlalchemy", "sklearn", "numpy")
 
 
@@ -35,7 +36,7 @@ def ends(
             2,
             "error: /data/x: No space left on device; make room, or name another folder\n",
         ),
-        (KeyboardInterrupt(), 130, "interrupted; what was recorded is kept: thresher runs\n"),
+        (KeyboardInterrupt(), 130, INTERRUPTED),
     ],
 )
 def test_errors_are_one_line_and_an_exit_code(
@@ -96,7 +97,7 @@ def test_an_interrupt_inside_a_command_is_told(
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert caught.value.code == 130
-    assert capsys.readouterr().err == "interrupted; what was recorded is kept: thresher runs\n"
+    assert capsys.readouterr().err == INTERRUPTED
 
 
 def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,7 +105,7 @@ REFUSED = {
     "real people twice": ({"seeds": 2}, "2 seeds of 1 students would each ask people for 8 labels; take one seed"),
     "nothing to begin with": (
         {"own": FIRST_A_STUDENT, "students": ()},
-        "the recipe 'mine' begins with 'margin', which needs a trained student; begin with a strategy that needs",
+        "the recipe 'mine': its first step chooses by 'margin', which needs a trained student; begin with a",
     ),
     "long name": ({"own": named("a" * 61)}, f"'{'a' * 60}' is no name for a recipe; use up to 60 printable characters"),
     "name with a slash": ({"own": named("a/b")}, "'a/b' is no name for a recipe"),

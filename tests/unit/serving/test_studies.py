@@ -1,16 +1,16 @@
 """Studies: paired, done once, the same whoever does the cells."""
 
 import csv
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import ColumnElement, select
 
-from agent.errors import BadInput, StoreError
+from agent.errors import BadInput
 from agent.loop import Outcome
 from evaluation.records import Comparison
 from evaluation.study import Planned, parse
@@ -23,10 +23,9 @@ from serving.runs.job import Cell
 from serving.runs.schema import steps
 from serving.runs.store import NoRun
 from serving.runs.worker import Look, Worker
-from serving.settings import Settings
 from serving.studies import hands
 from serving.studies.hand import Bundle, Done, Hand, Spent
-from serving.studies.hands import Answering, Finished, Own, Processes, demand_cluster
+from serving.studies.hands import Finished, Own
 from serving.studies.jobs import Item
 from serving.studies.reports import replay
 from serving.studies.results import leave
@@ -110,8 +109,8 @@ def test_a_killed_study_does_only_what_is_missing_and_comes_to_the_same(
     assert len(measured) == len(set(measured)) == len(again.items) - 5
     assert {p: d.record for p, d in by_plan(again, ended.done).items()} == {p: d.record for p, d in expected.items()}
     measured.clear()
-    last = done(toy_study(study, tmp_path / "killed"))
-    assert (measured, last.fresh) == ([], 0)
+    done(toy_study(study, tmp_path / "killed"))
+    assert not measured
 
 
 def test_time_and_machines_are_those_of_all_processes_whichever_came_last(
@@ -154,8 +153,8 @@ def test_cells_that_recorded_no_machine_are_counted_as_such(tmp_path: Path) -> N
         )
         connection.execute(steps.delete().where(spent_of(work, second)))
     again = toy_study(small(), tmp_path)
+    assert len(recorded(again)) == len(again.items), "what is recorded of the time is no part of a cell's key"
     ended = done(again)
-    assert ended.fresh == 0, "what is recorded of the time is no part of a cell's key"
     assert ended.done[first.key].spent == Spent(seconds=2.5, parts={"training": 1.5})
     text = leave(again, ended, tmp_path / "out")
     assert "16 of 16 cells, whole; cells took at least " in text
@@ -192,42 +191,6 @@ def test_more_shuffles_and_arms_keep_what_was_done(tmp_path: Path) -> None:
     assert len(recorded(more)) == 0, "other points are other curves"
     more = toy_study(small(shuffles=3, arms=arms, targets=[0.9], minutes=1.0, about="more"), tmp_path)
     assert len(recorded(more)) == len(toy_study(small(), tmp_path).items) == 16
-
-
-def test_processes_come_to_the_same_as_this_one(tmp_path: Path) -> None:
-    study = small(sets=["weather"])
-    one, two = toy_study(study, tmp_path / "one"), toy_study(study, tmp_path / "two", secret="s")
-    alone = by_plan(one, done(one).done)
-    beside = by_plan(two, done(two, lambda bundle: Processes(bundle, 2)).done)
-    assert {p: d.record for p, d in beside.items()} == {p: d.record for p, d in alone.items()}
-    assert len(beside) == 8
-
-
-def test_what_goes_wrong_in_a_process_is_told_here(tmp_path: Path) -> None:
-    work = toy_study(small(sets=["weather"]), tmp_path)
-    broken = work.bundle.settings.model_copy(update={"database": "nonsense://"})
-    crew = Processes(Bundle(**{**vars(work.bundle), "settings": broken}), 1)
-    try:
-        crew.submit(work.items[0])
-        with pytest.raises(StoreError):
-            crew.finished(300.0)
-    finally:
-        crew.stop()
-
-
-def test_a_hand_whose_parent_is_gone_records_its_cell_and_ends_without_a_word(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    work, context = toy_study(small(sets=["weather"]), tmp_path), get_context("spawn")
-    ours, theirs = context.Pipe()
-    hand = context.Process(target=hands.serve, args=(theirs, work.bundle), daemon=True)
-    hand.start()
-    theirs.close()
-    ours.send(work.items[0])
-    ours.close()
-    hand.join(300)
-    assert (hand.exitcode, capfd.readouterr().err) == (0, "")
-    assert set(recorded(work)) == {work.items[0].key}
 
 
 def test_the_time_limit_keeps_whole_shuffles(tmp_path: Path) -> None:
@@ -282,8 +245,20 @@ def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path)
     kept = Comparison.model_validate_json((tmp_path / "out" / "weather.json").read_text())
     assert [c.arm for c in kept.cells if not c.student] == ["zero-shot"]
     again = Remembering()
-    assert done(toy_study(study, tmp_path, again)).fresh == 0
+    done(toy_study(study, tmp_path, again))
     assert not again.sent
+
+
+def test_a_contrast_with_the_llm_is_undefined_where_time_ran_out_before_a_set(tmp_path: Path) -> None:
+    named = {"a": "margin", "b": "zero-shot", "student": "svm", "b_student": ""}
+    study = small(contrasts=[named], llm={"test_reads": 30, "sample": 12}, students=["svm"], minutes=1.0)
+    moments = iter([0.0, *[1.0] * 4, *[61.0] * 9])
+    work = toy_study(study, tmp_path, Remembering())
+    ended = carry_out(work, Own, screen(), clock=lambda: next(moments))
+    assert {item.data for item in work.items if item.plan and item.key in ended.done} == {"weather"}
+    text = leave(work, ended, tmp_path / "out")
+    assert re.search(r"margin \(svm\) - zero-shot \(LLM itself\), accuracy at the budget: .*; undefined: ", text)
+    assert replay(tmp_path / "out").differences == 0
 
 
 LIMITED = {"learner": {"kind": "in-context"}, "arms": ["random"]}
@@ -419,28 +394,6 @@ def test_a_study_is_no_run_of_a_service(tmp_path: Path) -> None:
 
     with pytest.raises(BadInput, match="'study-small' is a study"):
         running.recall("study-small", Where())  # pyright: ignore
-
-
-def test_a_cluster_needs_ray_and_one_database_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared = Settings.model_validate({"database": "postgresql://u@h/d"})
-    monkeypatch.setattr(hands, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match="Ray cannot be imported"):
-        demand_cluster(shared)
-    monkeypatch.setattr(hands, "find_spec", lambda name: name)
-    demand_cluster(shared)
-    with pytest.raises(BadInput, match="share one database"):
-        demand_cluster(Settings.model_validate({"home": tmp_path}))
-
-
-def test_a_hand_elsewhere_answers_with_what_ended_its_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    work, ended = toy_study(small(), tmp_path), BadInput("nothing is labelled", "label something")
-
-    def fails(hand: Hand, item: Item) -> Done:
-        raise ended
-
-    assert isinstance(Answering(work.bundle).do(work.items[0]), Done)
-    monkeypatch.setattr(hands.Hand, "do", fails)
-    assert Answering(work.bundle).do(work.items[0]) is ended
 
 
 def test_the_command_checks_a_file_before_it_starts_anything(
