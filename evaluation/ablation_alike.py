@@ -21,7 +21,7 @@ def demand_alike(specs: Sequence[Mapping[str, object]], design: Sequence[Combina
     """Raises BadInput where two runs of the same data and shuffle differ in something that no factor accounts for.
 
     Whatever differs must follow from the levels of the factors that may move it: runs that agree in those agree there.
-    Two cells whose runs are the same are refused as well, since their difference would be 0 by construction.
+    Two cells whose runs do the same are refused as well, since their difference would be 0 by construction.
 
     Args:
         specs: what decides each run, one a cell of the design, as JSON objects.
@@ -45,10 +45,26 @@ def demand_alike(specs: Sequence[Mapping[str, object]], design: Sequence[Combina
     _demand_different(flat, names)
 
 
+_IDLE = {"strength": ("calibration", "none"), "shown_labels": ("slots.context", "none")}
+"""A setting that does nothing while another one beside it is at that level (which is that of no key, too)."""
+
+
+def _at_work(flat: Mapping[str, object]) -> dict[str, object]:
+    """A specification without what does nothing in it."""
+    found: dict[str, object] = {}
+    for path, value in flat.items():
+        place, _, name = path.rpartition(".")
+        switch, off = _IDLE.get(name, ("", None))
+        if not switch or flat.get(f"{place}.{switch}", off) != off:
+            found[path] = value
+    return found
+
+
 def _demand_different(flat: Sequence[Mapping[str, object]], names: Sequence[str]) -> None:
-    for i, one in enumerate(flat):
+    doing = [_at_work(each) for each in flat]
+    for i, one in enumerate(doing):
         for j in range(i):
-            if flat[j] == one:
+            if doing[j] == one:
                 raise BadInput(
                     f"{names[j]!r} and {names[i]!r} are the same run on these data",
                     "take levels that differ there, such as other label words than the names",

@@ -1,5 +1,6 @@
 """A prompt ablation as its page shows it: effects with intervals, beside what they cost and whom they chose."""
 
+import math
 from collections.abc import Sequence
 
 from evaluation import figures, study_method
@@ -17,6 +18,7 @@ from evaluation.ablation_table import (
     notes,
     other_measures,
 )
+from evaluation.contrasts import ALPHA
 from evaluation.document import Block, Document, Figure, Pairs, Section
 from evaluation.findings import Tone
 from evaluation.study_record import AblationRecord
@@ -52,9 +54,12 @@ def _finding(found: Sequence[Found]) -> tuple[Tone, str]:
     tested = [each for each in found if each.tested]
     if not tested:
         return "unknown", "No shuffle is whole: there is no effect to speak of."
-    real = sum(each.verdict == "an effect" for each in tested)
+    real, undefined = sum(each.p < ALPHA for each in tested), sum(math.isnan(each.p) for each in tested)
     many = "1 effect was" if len(tested) == 1 else f"{len(tested)} effects were"
     said = "there is evidence of none" if not real else f"there is evidence of {real}"
+    said += f", and {undefined} cannot be told: too few shuffles, or a value is missing" if undefined else ""
+    if undefined == len(tested):
+        return "unknown", f"{many} named before the run: none can be told, with too few shuffles or a value missing."
     return ("gain" if real == len(tested) else "mixed" if real else "none"), f"{many} named before the run: {said}."
 
 

@@ -68,8 +68,8 @@ def guard(pool: Sequence[Row], test: Sequence[Row], near: float | None = NEAR) -
     unlike = [row for row in apart if _key(row, near) not in keys]
     if near is not None:
         similar = _Similar(near, [*test, *unlike])
-        for row in test:
-            similar.seen(row, add=True)
+        for row in test:  # each of them: an official test part keeps its near copies
+            similar.add(row)
         unlike = [row for row in unlike if not similar.seen(row)]
     leaks = Leaks(leaked_group=len(pool) - len(apart), leaked_text=len(apart) - len(unlike))
     return tuple(unlike), leaks
@@ -113,16 +113,27 @@ class _Similar:
 
     def seen(self, row: Row, *, add: bool = False) -> bool:
         """True where a text added before is similar; adds this one where none is and `add` is set."""
-        words = _words(row)
-        order = sorted(words, key=lambda word: (self._counts[word], word))
-        prefix = order[: len(order) - math.ceil(self._near * len(order) - 1e-9) + 1]
-        if any(self._alike(words, self._sets[each]) for each in self._candidates(prefix, len(order))):
+        words, prefix = self._prefix(row)
+        if any(self._alike(words, self._sets[each]) for each in self._candidates(prefix, len(words))):
             return True
         if add:
-            for place, word in enumerate(prefix):
-                self._index[word][len(order)].append((place, len(self._sets)))
-            self._sets.append(words)
+            self._add(words, prefix)
         return False
+
+    def add(self, row: Row) -> None:
+        """Adds it, whatever is similar."""
+        self._add(*self._prefix(row))
+
+    def _prefix(self, row: Row) -> tuple[frozenset[str], list[str]]:
+        """Its words, and the first of them in the order of the index."""
+        words = _words(row)
+        order = sorted(words, key=lambda word: (self._counts[word], word))
+        return words, order[: len(order) - math.ceil(self._near * len(order) - 1e-9) + 1]
+
+    def _add(self, words: frozenset[str], prefix: Sequence[str]) -> None:
+        for place, word in enumerate(prefix):
+            self._index[word][len(words)].append((place, len(self._sets)))
+        self._sets.append(words)
 
     def _candidates(self, prefix: Sequence[str], size: int) -> set[int]:
         found: set[int] = set()

@@ -198,6 +198,7 @@ def _rows(card: DataCard, source: Source, side: Side, table: Sequence[Record], n
                 raise BadInput(what, f"the card knows {', '.join(sorted(known))}")
             id_ = str(record[fields.id]) if fields.id else f"{stem}-{number:05d}"
             group = str(record[fields.group]) if fields.group else ""
+            _demand_whole(where, (id_, text, pair or "", group))
             yield Row(id=id_, text=text, label=label, group=group, text_b=pair, side=side)
 
 
@@ -205,6 +206,13 @@ def _check_columns(where: str, fields: Fields, record: Record) -> None:
     missing = [column for column in fields.needed if column not in record]
     if missing:
         raise BadInput(f"{where} has no column {missing[0]!r}", f"its columns are {', '.join(record) or 'none'}")
+
+
+def _demand_whole(where: str, cells: Sequence[str]) -> None:
+    """Half of a surrogate pair, which JSON can spell, and a zero byte cannot be written everywhere."""
+    for cell in cells:
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in cell):
+            raise BadInput(f"{where}: {_short(cell)} holds what is no character", "the copy is damaged: get it anew")
 
 
 def _text(where: str, column: str, record: Record) -> str:

@@ -182,9 +182,10 @@ def misses(x: Floats, y: Floats, seed: int = 0) -> list[Miss]:
 def width(known: Sequence[Miss]) -> float:
     """Half of the 95 % interval in units of the spread, from the held-out rounds that are known: a quantile of t.
 
-    Its scale is the mean square of what they were missed by over what was expected, all misses of one round counting
-    as one, with `PRIOR` rounds of scale 1 before them (the predictive t of a scaled inverse chi-squared; Gelman et al.,
-    Bayesian Data Analysis, 3rd ed., §2.6).
+    Its scale is the mean square of what they were missed by over what was expected, with `PRIOR` rounds of scale 1
+    before them (the predictive t of a scaled inverse chi-squared; Gelman et al., Bayesian Data Analysis, 3rd ed.,
+    §2.6). Every miss has the same share in that mean, so that a later round, which is forecast from more beginnings,
+    counts for more there; but misses are no more degrees of freedom than there are rounds.
     """
     from scipy.stats import t
 

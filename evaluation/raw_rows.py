@@ -26,16 +26,21 @@ def raw_rows(left: Left) -> dict[str, list[Row]]:
 
 
 def study_cells(left: StudyLeft) -> list[Row]:
-    """A row for each point of the curve, also of shuffles that are not whole, in the order of the plan."""
-    whole = [
-        (Planned(data=name, student=c.student, shuffle=c.seed, training=c.training, arm=c.arm), c)
-        for name, each in left.sets.items()
-        for c in each.cells
-        if c.student
-    ]
+    """A row for each point of the curve, in the order of the plan; then those of shuffles that are not whole.
+
+    Last come the references, which belong to no shuffle: a student trained on every gold label (`full`). The LLM's own
+    row (`zero-shot`) stands with its set, without a student.
+    """
+    whole = [(_plan(name, cell), cell) for name, each in left.sets.items() for cell in each.cells]
     rest = [(raw.plan, raw.cell) for raw in left.record.unfinished]
+    full = [(_plan(name, cell), cell) for name, cells in left.record.full.items() for cell in cells]
     rows = [row for plan, cell in whole for row in _points(plan, cell, True)]
-    return rows + [row for plan, cell in rest for row in _points(plan, cell, False)]
+    rows += [row for plan, cell in rest for row in _points(plan, cell, False)]
+    return rows + [row for plan, cell in full for row in _points(plan, cell, True)]
+
+
+def _plan(data: str, cell: Cell) -> Planned:
+    return Planned(data=data, student=cell.student, shuffle=cell.seed, training=cell.training, arm=cell.arm)
 
 
 def _points(plan: Planned, cell: Cell, whole: bool) -> list[Row]:
@@ -51,8 +56,10 @@ def _points(plan: Planned, cell: Cell, whole: bool) -> list[Row]:
             "human_seconds": point.cost.human_seconds,
             "calls": point.cost.calls,
             "tokens_in": point.cost.tokens_in,
+            "cached_tokens": point.cost.cached_tokens,
             "tokens_out": point.cost.tokens_out,
             "llm_seconds": point.cost.seconds,
+            "money": point.cost.money,
             "filled_share": cell.filled_share,
             **_chosen(cell.choosing or Choosing()),
             "stop": cell.stop,

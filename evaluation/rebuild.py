@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agent.errors import BadInput
 from evaluation import ablation_table, selecting, svg
 from evaluation.ablation_view import ablation_document
 from evaluation.ablation_watch import Labelled, Run
@@ -112,6 +113,10 @@ def _run(run: Run, record: StudyRecord) -> Run:
     predictions = cell.curve[-1].predictions
     if isinstance(watched, Labelled) and predictions is not None:
         given = [(gold, said) for gold, said in zip(used.gold, predictions, strict=True) if said >= 0]
+        if len(given) != len(watched.confidence):
+            where = f"{run.plan.arm!r}, {run.plan.data}, shuffle {run.plan.shuffle}"
+            what = f"{where} has predictions for {len(given)} texts and confidences for {len(watched.confidence)}"
+            raise BadInput(what, "put its record back")
         watched = watched.model_copy(update={"correct": tuple(gold == said for gold, said in given)})
     return run.model_copy(update={"cell": cell, "watched": watched})
 

@@ -75,13 +75,14 @@ def forecasts(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str
     lines, tests, refused = list[str](), dict[str, str](), dict[str, list[str]]()
     for a, b, metric in asked:
         try:
-            tests[f"{b[0]} ({b[1]})"] = str(backtest([comparison.of(*b)], metric))
+            tested = str(backtest([comparison.of(*b)], metric))
             found = labels_saved(comparison.of(*a), comparison.of(*b), comparison.budget, metric)
         except BadInput as error:
             refused.setdefault(error.what, []).append(f"{b[0]} ({b[1] or 'LLM itself'})")
         else:
             what = f"{b[0]} would need {_more(found)} labels more to come where {a[0]} is at {comparison.budget}"
             lines.append(f"  {sides(a, b)}, {metric}: {what}{_caution(found)}")
+            tests[f"{b[0]} ({b[1]}), {metric}"] = tested
     if lines:
         title = "Labels saved, forecast by a power law of each learning curve (descriptive):"
         lines = ["", title, *lines, *(f"  {curve}: {said}" for curve, said in tests.items())]

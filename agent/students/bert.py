@@ -92,7 +92,7 @@ class Bert(Frozen):
             tokenizer = load_tokenizer(bench.checkpoint)
             config = _config(bench.checkpoint, task)
             if self.dropout is not None:
-                config.hidden_dropout_prob = config.attention_probs_dropout_prob = self.dropout
+                _drop(config, self.dropout)
             network = load_model(AutoModelForSequenceClassification, bench.checkpoint, config=config)
             network = prepare(network, self.start).to(best_device())
             length = longest(self.max_length, config, tokenizer)
@@ -149,12 +149,41 @@ class Bert(Frozen):
             network.get_input_embeddings().weight.requires_grad_(False)
         if self.frozen_layers:
             network.base_model.embeddings.requires_grad_(False)
-            for layer in network.base_model.encoder.layer[: self.frozen_layers]:
+            for layer in _layers(network)[: self.frozen_layers]:
                 layer.requires_grad_(False)
-        head = [p for name, p in network.named_parameters() if name.startswith("classifier")]
+        head = [p for name, p in network.named_parameters() if name.startswith(("classifier", "pre_classifier"))]
         known = {id(p) for p in head}
         body = [p for p in network.parameters() if p.requires_grad and id(p) not in known]
         return [{"params": body, "lr": self.learning_rate}, {"params": head, "lr": self.head_rate}]
+
+
+_DROPOUTS = (
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "dropout",
+    "attention_dropout",
+    "seq_classif_dropout",
+)
+"""What architectures of the BERT family call it."""
+_LAYERS = ("encoder", "transformer")
+"""What holds their layers."""
+
+
+def _drop(config: Any, share: float) -> None:
+    """Raises ModelError where the architecture has no dropout that we know by name."""
+    known = [name for name in _DROPOUTS if hasattr(config, name)]
+    if not known:
+        raise ModelError(f"no dropout of a {config.model_type!r} is known", "leave `dropout` out")
+    for name in known:
+        setattr(config, name, share)
+
+
+def _layers(network: Any) -> Any:
+    """From the input on. Raises ModelError where it is not known what this architecture calls them."""
+    for name in _LAYERS:
+        if (layers := getattr(getattr(network.base_model, name, None), "layer", None)) is not None:
+            return layers
+    raise ModelError(f"the layers of a {network.config.model_type!r} are not known", "leave `frozen_layers` out")
 
 
 class Reading(Frozen):

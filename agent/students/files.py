@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,5 +55,5 @@ def read_arrays(folder: Path, *names: str) -> dict[str, NDArray[np.float64]]:
     try:
         with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], np.float64) for name in names}
-    except (OSError, ValueError, KeyError) as e:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as e:
         raise ModelError(f"{folder} holds no readable arrays.npz with {', '.join(names)}", "train it again") from e

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from agent.annotate import Gold, Simulated
 from agent.domain import LabelCard, Task
+from agent.errors import BadInput
 from agent.journal import MemoryJournal
 from agent.lab import Lab
 from agent.loop import learn
@@ -127,6 +128,8 @@ def material(folder: Path, source: str, pool: int, test: int) -> Material:
     rows = [*found["pool"], *found["test"]]
     names = sorted({row["label"] for row in rows})
     row = {each["id"]: i for i, each in enumerate(rows)}
+    if len(row) < len(rows):
+        raise BadInput(f"{len(rows) - len(row)} ids of {source} stand twice", "give every text an id of its own")
     held = Held(np.load(folder / "vectors.npy").astype(np.float64), row)
     return Material(
         name=found["name"],
@@ -155,11 +158,11 @@ def _bring(folder: Path, source: str, pool: int, test: int) -> None:
 
 
 def _folder(folder: Path, pool: int, test: int) -> dict[str, list[dict[str, str]]]:
-    def rows(name: str, most: int) -> list[dict[str, str]]:
-        lines = (folder / name).read_text(encoding="utf-8").splitlines()
-        return _drawn([json.loads(line) for line in lines])[:most]
+    def rows(part: str, most: int) -> list[dict[str, str]]:
+        lines = (folder / f"{part}.jsonl").read_text(encoding="utf-8").splitlines()
+        return _drawn([{"id": f"{part}-{i}", **json.loads(line)} for i, line in enumerate(lines)])[:most]
 
-    return {"pool": rows("train.jsonl", pool), "test": rows("test.jsonl", test)}
+    return {"pool": rows("train", pool), "test": rows("test", test)}
 
 
 def _csv(file: Path, pool: int, test: int) -> dict[str, list[dict[str, str]]]:

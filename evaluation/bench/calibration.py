@@ -20,6 +20,7 @@ Where several data sets are given, each is done alone, and then all together wit
 """
 
 import argparse
+import hashlib
 import math
 import sys
 import tempfile
@@ -139,7 +140,8 @@ def main() -> None:
 
 
 def _bank(home: Path, source: str) -> Bank:
-    folder = home / (Path(source).name or "packaged")
+    whose = hashlib.sha256(str(Path(source).resolve()).encode()).hexdigest()[:8]
+    folder = home / (f"{Path(source).name}-{whose}" if source else "packaged")
     made_of = material(folder, source, POOL, TEST)
     return Bank(made_of, {arm: bank(made_of, arm, count, folder) for arm, count in RUNS.items()})
 

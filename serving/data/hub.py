@@ -32,8 +32,8 @@ def hub_set(source: HubSet, cache: Path, token: str | None = None) -> Fetched:
                 cache_dir=str(cache),
                 token=token,
             )
-        # What the library raises for a network, a repository, a configuration and a file that are not there.
-        except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+        # What the library raises for a network, a repository, a configuration and a file that are not there or damaged.
+        except (OSError, ValueError, RuntimeError, httpx.HTTPError, library.exceptions.DatasetsError) as error:
             reason = " ".join(str(error).split())[:200]
             raise Missing(f"{source.repository} cannot be read: {type(error).__name__} {reason}") from error
         tables[side] = _records(table, source.fields)

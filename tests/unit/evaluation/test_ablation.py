@@ -242,6 +242,26 @@ def test_a_factor_moves_nothing_beyond_its_levels() -> None:
         demand_alike([spec("cot"), spec("cot")], design, ["one", "two"])
 
 
+@pytest.mark.parametrize(
+    ("switch", "idle"),
+    [
+        ({"calibration": "none"}, {"strength": [1.0, 0.5]}),
+        ({"slots": {"context": "none"}}, {"shown_labels": [4, 16]}),
+        ({"slots": {}}, {"shown_labels": [4, 16]}),
+    ],
+)
+def test_runs_that_differ_in_what_does_nothing_are_the_same(
+    switch: dict[str, object], idle: dict[str, list[object]]
+) -> None:
+    ((name, levels),) = idle.items()
+    design = [{name: str(level)} for level in levels]
+    specs = [{"annotate": {**switch, name: level}} for level in levels]
+    with pytest.raises(BadInput, match="'one' and 'two' are the same run"):
+        demand_alike(specs, design, ["one", "two"])
+    on = {"calibration": "batch"} if "calibration" in switch else {"slots": {"context": "labelled"}}
+    demand_alike([{"annotate": {**on, name: level}} for level in levels], design, ["one", "two"])
+
+
 def results(ablation: Ablation, score: np.ndarray) -> Results:
     """Runs whose accuracy is `score` by shuffle and cell."""
     arms = [arm_name(each) for each in ablation.design]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.errors import BadInput
 from evaluation.bench import bank as made
 from evaluation.bench.bank import ROUNDS, Material, bank, material, run
 from evaluation.bench.calibration import RUNS, SHUFFLES, Bank, _noncentral
@@ -69,6 +70,20 @@ def test_material_is_read_from_a_folder_and_by_the_name_of_a_card(
     by_card = material(tmp_path / "two", "sst2", 12, 6)
     looks_right(by_card, 12, 6)
     assert (by_card.name, by_card.encoder) == ("sst2", encoder)
+
+
+def test_a_folder_without_ids_gets_them_and_ids_that_stand_twice_are_refused(tmp_path: Path, encoder: Path) -> None:
+    source = copy(tmp_path / "mine", rows(30, 1), rows(20, 2))
+    parts = {name: (source / name).read_text(encoding="utf-8").splitlines() for name in ("train.jsonl", "test.jsonl")}
+    bare = {name: [{k: v for k, v in json.loads(each).items() if k != "id"} for each in parts[name]] for name in parts}
+    for name, found in bare.items():
+        (source / name).write_text("\n".join(map(json.dumps, found)), encoding="utf-8")
+    looks_right(material(tmp_path / "one", str(source), 20, 8), 20, 8)
+    for name, found in bare.items():
+        numbered = ({**each, "id": str(i)} for i, each in enumerate(found))
+        (source / name).write_text("\n".join(map(json.dumps, numbered)), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"\d+ ids of .*mine stand twice; give every text an id of its own"):
+        material(tmp_path / "two", str(source), 30, 20)
 
 
 def test_a_run_is_decided_by_its_shuffle(toy: Material) -> None:

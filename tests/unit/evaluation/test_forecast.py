@@ -148,13 +148,16 @@ def test_labels_saved_hold_the_truth_on_a_curve_that_is_no_power_law(few: None):
     assert np.mean(held) >= 0.9
 
 
-def test_misses_widen_an_interval_and_those_of_one_round_count_once():
+def test_misses_widen_an_interval_and_are_no_more_observations_than_rounds():
     plain = width([])
     assert plain == pytest.approx(2.776, abs=0.001), "Student's t with four degrees of freedom"
     missed = [Miss(4, 4, 0.7, 0.02, 0.7 + 0.03, 0.01)]
     # (4 + 1 x 9) / 5, and t with five degrees of freedom
     assert width(missed) == pytest.approx(2.5706 * math.sqrt(13 / 5), abs=0.001)
     assert width(missed * 3) == width(missed)
+    late = [Miss(5, first, 0.7, 0.02, 0.7, 0.01) for first in (4, 5)]
+    # Squares 9, 0 and 0 of two rounds: (4 + 2 x 3) / 6, and t with six degrees of freedom
+    assert width(missed + late) == pytest.approx(2.4469 * math.sqrt(10 / 6), abs=0.001)
     assert width([Miss(4, 4, 0.7, 0.02, 0.7, 0.01)]) < plain
 
 

@@ -181,9 +181,21 @@ def test_labels_saved_are_forecast_with_their_back_test(ahead: float, warned: bo
     here = comparison("weather", *cells).model_copy(update={"budget": 64})
     said = "\n".join(aside(Overall(STUDY.model_copy(update={"sets": ("weather",)}), {"weather": here}), "weather"))
     assert "margin - random (svm), accuracy: random would need" in said
-    assert "random (svm): back-test: " in said
+    assert "random (svm), accuracy: back-test: " in said
     assert "held-out rounds" in said
     assert ("no saving is foretold" in said) == warned
+
+
+def test_each_forecast_stands_beside_the_back_test_of_its_own_measure() -> None:
+    rising = [1 - 0.6 * n**-0.5 for n in range(8, 72, 8)]
+    cells = [cell(arm, i, *(height + i / 1000 for height in rising)) for arm in ("random", "margin") for i in range(6)]
+    here = comparison("weather", *cells).model_copy(update={"budget": 64})
+    macro = STUDY.contrasts[0].model_copy(update={"measure": At(metric="macro_f1")})
+    both = STUDY.model_copy(update={"sets": ("weather",), "contrasts": (*STUDY.contrasts, macro)})
+    said = [line.strip() for line in aside(Overall(both, {"weather": here}), "weather")]
+    for metric in ("accuracy", "macro_f1"):
+        assert sum(line.startswith(f"margin - random (svm), {metric}: ") for line in said) == 1
+        assert sum(line.startswith(f"random (svm), {metric}: back-test: ") for line in said) == 1
 
 
 def test_five_sets_are_ranked() -> None:

@@ -203,3 +203,13 @@ def test_what_is_prepared_says_where_it_came_from_and_is_the_same_each_time() ->
     assert made[0].report.origin is not None
     assert made[0].report.origin.card == "sst2"
     assert (len(made[0].pool), len(made[0].test)) == (10, 5)
+
+
+@pytest.mark.parametrize("column", ["id", "text", "film"])
+@pytest.mark.parametrize("broken", ["cut \ud83d", "a\0b"])
+def test_half_a_character_is_refused_where_it_is_read(column: str, broken: str) -> None:
+    """It would break the first thing that writes it, long after."""
+    source = LocalCopy(fields=Fields(id="id", group="film"))
+    rows = [{"id": "1", "text": "A fine film.", "label": "fresh", "film": "one", column: broken}]
+    with pytest.raises(BadInput, match=r"row 0: .* holds what is no character; the copy is damaged"):
+        read(ROTTEN_TOMATOES, given(rows, source))

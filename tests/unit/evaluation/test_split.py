@@ -95,6 +95,14 @@ def test_the_guard_takes_planted_leaks_out_of_the_pool_and_counts_them():
     assert (leaks.leaked_group, leaks.leaked_text) == (1, 2)
 
 
+def test_the_guard_knows_every_test_text_also_those_that_resemble_one_another():
+    """Official test parts keep their near copies; C is near B, which is near A."""
+    words = [f"w{i}" for i in range(12)]
+    a, b, c = (row(i, " ".join(words[i : i + 10])) for i in range(3))
+    assert guard([c], [a])[1].leaked_text == 0
+    assert guard([c], [a, b])[1].leaked_text == guard([c], [b, a])[1].leaked_text == 1
+
+
 def test_rows_without_a_group_are_not_one_group():
     kept, leaks = guard([row(1, "this one")], [row(2, "another text")])
     assert len(kept) == 1

@@ -1,12 +1,14 @@
 """The page of a study and of an ablation: whole, escaped, self-contained, with every part that a reader may ask for."""
 
 import json
+import math
 import re
 from dataclasses import replace
 
 import pytest
 
-from evaluation import figures, svg
+from evaluation import ablation_view, figures, svg
+from evaluation.ablation_effects import effects
 from evaluation.ablation_view import ablation_document
 from evaluation.document import Document
 from evaluation.overall import curve_rows, sheet
@@ -83,6 +85,30 @@ def test_scores_taken_anew_from_predictions_are_the_same(lefts: dict[str, Left],
     assert (again.text, again.page, again.figures) == (stored.text, stored.page, stored.figures)
     for table, rows in stored.rows.items():
         assert list(row_differences(table, rows, again.rows[table])) == []
+
+
+def test_the_page_of_an_ablation_counts_effects_by_their_p(
+    lefts: dict[str, Left], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those on which the sets disagree, and apart from those that nothing can be said of."""
+    left = lefts["readings"]
+    assert isinstance(left, AblationRecord)
+    tested = [each for each in effects(left.results) if each.tested]
+
+    def finding(*ps: float) -> tuple[str, str]:
+        found = tuple(replace(each, p=p) for each, p in zip(tested, ps, strict=True))
+        monkeypatch.setattr(ablation_view, "effects", lambda results: found)
+        page = document(left)
+        return page.tone, page.finding.removeprefix("3 effects were named before the run: ")
+
+    assert finding(0.01, 0.2, 0.03) == ("mixed", "there is evidence of 2.")
+    assert finding(0.01, 0.01, 0.01) == ("gain", "there is evidence of 3.")
+    assert finding(0.2, 0.2, 0.2) == ("none", "there is evidence of none.")
+    assert finding(0.01, 0.2, math.nan) == (
+        "mixed",
+        "there is evidence of 1, and 1 cannot be told: too few shuffles, or a value is missing.",
+    )
+    assert finding(*[math.nan] * 3)[0] == "unknown"
 
 
 def test_the_page_of_a_study_says_what_was_used(lefts: dict[str, Left]) -> None:

@@ -203,6 +203,9 @@ def test_the_real_library_reads_a_repository_that_lies_in_a_folder(tmp_path: Pat
     ]
     with pytest.raises(Missing, match="cannot be read"):
         hub.hub_set(source.model_copy(update={"splits": {"train": "nowhere"}}), tmp_path / "cache")
+    (repository / "train.parquet").write_bytes(b"PAR1 damaged PAR1")
+    with pytest.raises(Missing, match="cannot be read"):
+        hub.hub_set(source, tmp_path / "another cache")
 
 
 @pytest.fixture

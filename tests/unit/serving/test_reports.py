@@ -101,6 +101,26 @@ def test_one_changed_prediction_changes_the_table(folder: Path) -> None:
         report(folder)
 
 
+def test_an_answer_that_came_or_went_is_refused_in_words(left: dict[str, Path], tmp_path: Path) -> None:
+    """Which confidence is whose would then be a guess."""
+    changed = Path(shutil.copytree(left["readings"], tmp_path / "copy"))
+    path = changed / "ablation.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    predictions = record["runs"][0]["cell"]["curve"][-1]["predictions"]
+    predictions[next(i for i, each in enumerate(predictions) if each >= 0)] = -2
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(BadInput, match=r"shuffle 0 has predictions for \d+ texts and confidences for \d+; put its"):
+        replay(changed, anyway=True)
+
+
+def test_a_table_with_a_cell_too_many_or_too_few_differs(folder: Path) -> None:
+    path = folder / "cells.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[1:3] = f"{lines[1]},9", lines[2].rpartition(",")[0]
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    assert "cells.csv, row 1" in replay(folder, anyway=True).text
+
+
 def test_calibration_error_hangs_on_the_predictions_too(left: dict[str, Path], tmp_path: Path) -> None:
     changed = Path(shutil.copytree(left["readings"], tmp_path / "copy"))
     change_a_prediction(changed)

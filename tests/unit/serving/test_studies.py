@@ -244,6 +244,12 @@ def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path)
     assert "of full" in text
     kept = Comparison.model_validate_json((tmp_path / "out" / "weather.json").read_text())
     assert [c.arm for c in kept.cells if not c.student] == ["zero-shot"]
+    raw = pq.read_table(tmp_path / "out" / "cells.parquet").to_pylist()
+    assert {(row["arm"], row["student"]) for row in raw if row["arm"] in ("full", "zero-shot")} == {
+        ("full", "svm"),
+        ("full", "linear"),
+        ("zero-shot", ""),
+    }
     again = Remembering()
     done(toy_study(study, tmp_path, again))
     assert not again.sent
