@@ -55,7 +55,8 @@ class Recipe(Frozen):
         """
         there: set[Need] = {"chat", "embeddings"}
         for i, step in enumerate(self.steps):
-            if lacking := [need for need in NEEDED if need in step.query.needs - there]:
+            lacking: list[Need] = [need for need in NEEDED if need in step.query.needs - there]
+            if lacking:
                 words, remedy = NEEDED[lacking[0]]
                 place = f"step {i}" if i else "its first step"
                 return f"{place} chooses by {step.query.name!r}, which needs {words}", remedy

@@ -11,6 +11,7 @@ from agent.errors import BadInput
 from agent.protocols import Columns, Floats, Need, Query, Rows, Sampler, Student
 
 STUDENT: frozenset[Need] = frozenset({"student"})
+SAMPLES: frozenset[Need] = frozenset({"samples"})
 LABELLED: frozenset[Need] = frozenset({"labelled"})
 EMBEDDINGS: frozenset[Need] = frozenset({"embeddings"})
 NEEDED: dict[Need, tuple[str, str]] = {
@@ -47,7 +48,8 @@ def narrowed(ask: Query, rows: NDArray[np.intp] | list[int], size: int) -> Query
 
 def require(ask: Query, needs: frozenset[Need], name: str) -> None:
     """Raises BadInput where the question lacks one of `needs`, before anything is spent on it."""
-    if lacking := [need for need in NEEDED if need in needs and not _has(ask, need)]:
+    lacking: list[Need] = [need for need in NEEDED if need in needs and not _has(ask, need)]
+    if lacking:
         words, remedies = zip(*(NEEDED[need] for need in lacking), strict=True)
         what = f"the strategy {name!r} needs {' and '.join(words)}, which this step does not have"
         raise BadInput(what, "; ".join(dict.fromkeys(remedies)))

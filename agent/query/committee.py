@@ -8,7 +8,7 @@ from pydantic import Field
 
 from agent.domain import Batch
 from agent.protocols import Floats, Need, Query, Sampler
-from agent.query.choose import STUDENT, highest, require
+from agent.query.choose import SAMPLES, STUDENT, highest, require
 from agent.query.space import blocks
 from prompts.messages import Frozen
 
@@ -38,7 +38,7 @@ class Bald(Frozen):
 
     @property
     def needs(self) -> frozenset[Need]:
-        return STUDENT | {"samples"}
+        return STUDENT | SAMPLES
 
     def query(self, ask: Query) -> Batch:
         """Raises BadInput where there is no student, or one that cannot be sampled."""
