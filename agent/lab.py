@@ -134,7 +134,7 @@ class Lab:
     def query(self, step: Step, pool: Pool, student: Student | None, index: int) -> Batch:
         """Line 1 and line 4. Where people alone label the batch, it is no larger than what the budget still holds."""
         ask = self._ask(step, pool, student, index)
-        require(ask, step.query.needs, step.query.name)
+        require(ask, step.query.needs, step.query.name, f" of round {index}")
         try:
             with self.watch.of("choosing"):
                 batch = step.query.query(ask)

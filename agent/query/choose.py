@@ -46,12 +46,16 @@ def narrowed(ask: Query, rows: NDArray[np.intp] | list[int], size: int) -> Query
     return replace(ask, candidates=ask.candidates.take(index), machine=ask.machine[index], size=size)
 
 
-def require(ask: Query, needs: frozenset[Need], name: str) -> None:
-    """Raises BadInput where the question lacks one of `needs`, before anything is spent on it."""
+def require(ask: Query, needs: frozenset[Need], name: str, place: str = "") -> None:
+    """Raises BadInput where the question lacks one of `needs`, before anything is spent on it.
+
+    Args:
+        place: where the strategy stands, as ` of round 2`.
+    """
     lacking: list[Need] = [need for need in NEEDED if need in needs and not _has(ask, need)]
     if lacking:
         words, remedies = zip(*(NEEDED[need] for need in lacking), strict=True)
-        what = f"the strategy {name!r} needs {' and '.join(words)}, which this step does not have"
+        what = f"the strategy {name!r}{place} needs {' and '.join(words)}, which this step does not have"
         raise BadInput(what, "; ".join(dict.fromkeys(remedies)))
 
 

@@ -53,7 +53,8 @@ def read_card(folder: Path, kind: str, task: Task) -> Card:
 def read_arrays(folder: Path, *names: str) -> dict[str, NDArray[np.float64]]:
     """Raises ModelError where one is missing."""
     try:
-        with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
+        # Opened here, since NumPy leaves a file open that turns out to be no archive.
+        with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name], np.float64) for name in names}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as e:
         raise ModelError(f"{folder} holds no readable arrays.npz with {', '.join(names)}", "train it again") from e

@@ -199,8 +199,8 @@ def test_no_student_is_made_of_an_empty_folder(learner: Any, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("bytes_", [b"", b"PK\x03\x04 cut"], ids=["empty", "cut"])
-def test_a_damaged_file_of_numbers_is_told_in_words(bytes_: bytes, bench: Bench, tmp_path: Path) -> None:
-    fit(TfidfSvm(), labelled(), bench).save(tmp_path / "student")
+def test_a_damaged_file_of_numbers_is_told_in_words(bytes_: bytes, tmp_path: Path) -> None:
+    fit(TfidfSvm(), labelled(), Bench(TASK)).save(tmp_path / "student")
     (tmp_path / "student" / "arrays.npz").write_bytes(bytes_)
     with pytest.raises(ModelError, match=r"holds no readable arrays\.npz"):
         TfidfSvm().load(tmp_path / "student", TASK)

@@ -125,9 +125,9 @@ def test_a_strategy_that_lacks_something_is_named_with_it() -> None:
     pool, gold = toy_pool(20)
     lab = toy_lab(recipe(Step(query=Random(), size=1)), pool, gold, 4)
     for strategy, missing in (
-        (LeastConfidence(), "student"),
-        (Disagreement(), "machine, student"),
-        (Generate(), "chat, student"),
+        (LeastConfidence(), "a trained student"),
+        (Disagreement(), "a trained student and labels of the LLM"),
+        (Generate(), "a trained student and an LLM"),
     ):
         with pytest.raises(BadInput, match=f"'{strategy.name}' of round 2 needs {missing}"):
             lab.query(Step(query=strategy, size=1), pool, None, 2)

@@ -136,7 +136,7 @@ REFUSED = [
     ("mode =", "criterion =", "is a factor, and held still"),
     ('order = ["random", "reversed"]', 'list_size = ["many", 3]', "is a factor, and held still"),
     ('order = ["random", "reversed"]', 'shown_labels = ["many", 3]', "base.shown_labels"),
-    ('order = ["random", "reversed"]', 'context = ["none", "weaknesses"]', "needs a student"),
+    ('order = ["random", "reversed"]', 'context = ["none", "weaknesses"]', "needs a trained student"),
     ('order = ["random", "reversed"]', 'prompt = ["select/choose", "annotate/label"]', "has no slot 'mode'"),
     ("[subject]", 'measure = "ece"\n[subject]', "a student has no ece"),
     ("[subject]", 'effects = ["tone"]\n[subject]', "the factor 'tone', and there is none"),
