@@ -105,12 +105,12 @@ def test_the_headlines_controls_share_what_they_control_for() -> None:
     assert study.part == "release", "what was tuned was tuned on the other part"
 
 
-def test_one_strategy_of_scikit_activeml_stands_in_the_headline_and_five_arms_in_the_classic_part_of_bert() -> None:
+def test_strategies_of_scikit_activeml_stand_in_the_headline_and_five_arms_in_the_classic_part_of_bert() -> None:
     headline, classic = (
         parse((STUDIES / f"{name}.toml").read_text(encoding="utf-8")) for name in ("headline", "classic")
     )
     wrapped = [arm.name for arm in headline.arms if arm.strategy is not None and arm.strategy.kind == "skactiveml"]
-    assert wrapped == ["typiclust then clue"]
+    assert wrapped == ["typiclust then clue", "typiclust then dropquery"]
     assert [arm.name for arm in classic.arms_of("bert")] == [
         "random",
         "margin",
