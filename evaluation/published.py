@@ -1,10 +1,15 @@
-"""The result that the README shows: kept as a record, so that its table and picture are made from it, never typed.
+"""Results that READMEs show: kept as records, so that tables and pictures are made from them, never typed.
 
-`python -m evaluation.published demo/results/report.json` after `make demo` renews all three; a test compares them.
+`python -m evaluation.published demo/results/report.json` after `make demo` renews what the front page shows;
+`python -m evaluation.published studies/NAME` takes over the folder of a study. A test compares them.
 """
 
+import json
+import lzma
 import re
+import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 from evaluation.asides import asides
@@ -14,6 +19,7 @@ from evaluation.table import table
 
 FOLDER = Path(__file__).parent / "results"
 RECORD, PICTURE = FOLDER / "demo.json", FOLDER / "demo.svg"
+PACKED = ".tar.xz"
 _BLOCK = re.compile(r"(<!-- demo -->\n)(.*?)(<!-- /demo -->)", re.DOTALL)
 
 
@@ -51,5 +57,37 @@ def publish(source: Path, readme: Path) -> None:
     readme.write_text(renewed, encoding="utf-8")
 
 
+def publish_study(source: Path, to: Path = FOLDER) -> Path:
+    """Takes over a study: its tables, the pictures of means at the budget, and, packed, the records of both.
+
+    Unpacked, `thresher report NAME` makes the rest from them: page, raw rows, all pictures. They hold predictions and
+    gold labels by number, and no text of a data set.
+
+    Args:
+        source: the folder that `thresher study` left.
+
+    Returns:
+        The packed records.
+    """
+    manifest = json.loads((source / "manifest.json").read_text(encoding="utf-8"))
+    name = manifest["name"]
+    records = sorted(file for file, kept in manifest["files"].items() if kept["part"] in ("record", "source"))
+    shutil.copyfile(source / "tables.txt", to / f"{name}.txt")
+    for picture in sorted((source / "figures").glob("budget-*.svg")):
+        shutil.copyfile(picture, to / f"{name}-{picture.stem.removeprefix('budget-')}.svg")
+    packed = to / f"{name}{PACKED}"
+    with lzma.open(packed, "wb", preset=9) as whole, tarfile.open(fileobj=whole, mode="w") as archive:
+        for file in (*records, "manifest.json"):
+            member = tarfile.TarInfo(f"{name}/{file}")  # nothing of this machine: the same records, the same archive
+            member.size = (source / file).stat().st_size
+            with (source / file).open("rb") as content:
+                archive.addfile(member, content)
+    return packed
+
+
 if __name__ == "__main__":
-    publish(Path(sys.argv[1]), FOLDER.parents[1] / "README.md")
+    given = Path(sys.argv[1])
+    if given.is_dir():
+        publish_study(given)
+    else:
+        publish(given, FOLDER.parents[1] / "README.md")

@@ -1,12 +1,26 @@
-"""The README's table and picture are those of the published record."""
+"""Tables and pictures that READMEs show are those of the published records."""
 
+import tarfile
 from pathlib import Path
 
+import pytest
+
 from evaluation.figures import learning_curves_svg
-from evaluation.published import PICTURE, RECORD, block, shown
+from evaluation.published import FOLDER, PACKED, PICTURE, RECORD, block, publish_study, shown
+from evaluation.rebuild import made, remeasured
 from evaluation.records import Comparison
+from evaluation.study_record import StudyLeft
+from serving.studies import folders, manifest
 
 README = Path(__file__).parents[2] / "README.md"
+RECORDS: tuple[manifest.Part, ...] = ("record", "source")
+STUDIES = sorted(path.name.removesuffix(PACKED) for path in FOLDER.glob(f"*{PACKED}"))
+
+
+def unpacked(packed: Path, to: Path) -> Path:
+    with tarfile.open(packed) as archive:
+        archive.extractall(to, filter="data")
+    return to / packed.name.removesuffix(PACKED)
 
 
 def test_the_readme_shows_the_published_record() -> None:
@@ -27,3 +41,43 @@ def test_the_published_record_holds_no_sentence_of_the_data_set() -> None:
     comparison = Comparison.model_validate_json(RECORD.read_bytes())
     assert comparison.labels is not None
     assert comparison.labels.mistakes == ()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_tables_and_pictures_of_a_study_are_made_from_its_published_records(name: str, tmp_path: Path) -> None:
+    folder = unpacked(FOLDER / f"{name}{PACKED}", tmp_path)
+    manifest.verify(manifest.read(folder / manifest.NAME), folder, RECORDS)
+    again = made(remeasured(folders.load(folder)))
+    assert (FOLDER / f"{name}.txt").read_text(encoding="utf-8") == f"{again.text}\n"
+    means = {stem.removeprefix("budget-"): svg for stem, svg in again.figures.items() if stem.startswith("budget-")}
+    assert means
+    for student, svg in means.items():
+        assert (FOLDER / f"{name}-{student}.svg").read_text(encoding="utf-8") == svg
+
+
+def test_publishing_a_study_takes_its_tables_its_pictures_and_its_records(tmp_path: Path) -> None:
+    name = STUDIES[0]
+    folder = unpacked(FOLDER / f"{name}{PACKED}", tmp_path)
+    left, known = folders.load(folder), manifest.read(folder / manifest.NAME)
+    records = {file: each.part for file, each in known.files.items() if each.part in RECORDS}
+    again = made(left)
+    manifest.write(left, folder, {**records, **folders.write_made(again, folder, with_png=False)})
+    to = tmp_path / "to"
+    to.mkdir()
+    packed = publish_study(folder, to)
+    means = [stem for stem in again.figures if stem.startswith("budget-")]
+    pictures = {stem.replace("budget", name, 1) + ".svg" for stem in means}
+    assert {path.name for path in to.iterdir()} == {packed.name, f"{name}.txt", *pictures}
+    for path in to.iterdir():
+        assert path == packed or path.read_bytes() == (FOLDER / path.name).read_bytes()
+    taken = unpacked(packed, tmp_path / "taken")
+    assert {path.name for path in taken.iterdir()} == {*records, manifest.NAME}
+    assert all((taken / file).read_bytes() == (folder / file).read_bytes() for file in records)
+
+
+def test_published_records_of_studies_hold_no_text_of_a_data_set(tmp_path: Path) -> None:
+    assert STUDIES, "a study is published with its records"
+    for name in STUDIES:
+        left = folders.load(unpacked(FOLDER / f"{name}{PACKED}", tmp_path))
+        assert isinstance(left, StudyLeft)
+        assert all(each.labels is None or each.labels.mistakes == () for each in left.sets.values())
