@@ -115,6 +115,11 @@ def headline(comparison: Comparison, found: tuple[Finding, ...], evidence: Evide
     return Headline(tone, _title(tone, name, comparison.budget, named), sentences)
 
 
+def counted(n: int, what: str) -> str:
+    """`1 shuffle`, `3 shuffles`."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def percent(value: Estimate | Effect) -> str:
     """`81.2 % [78.0, 84.1]`, the mean and its interval."""
     if math.isnan(value.mean):

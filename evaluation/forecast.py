@@ -17,6 +17,7 @@ import numpy as np
 from agent.errors import BadInput
 from evaluation.compare import LEVEL
 from evaluation.curves import Measure, at, grid
+from evaluation.findings import counted
 from evaluation.metrics import Floats
 from evaluation.records import Cell
 from evaluation.shuffles import counts
@@ -264,7 +265,8 @@ def heights(cells: Sequence[Cell], measure: Measure = "accuracy") -> tuple[Float
     """
     x = [amount for amount in grid(cells) if amount > 0]
     if len(x) < LEAST_POINTS or len(cells) < LEAST_SHUFFLES:
-        what = f"{len(x)} points of the curve over {len(cells)} shuffles are too few to forecast from"
+        there = f"{counted(len(x), 'point')} of the curve over {counted(len(cells), 'shuffle')}"
+        what = f"{there}: too few to forecast from"
         raise BadInput(what, f"have at least {LEAST_POINTS} rounds and {LEAST_SHUFFLES} shuffles")
     found = [[at(cell, amount) for amount in x] for cell in sorted(cells, key=lambda cell: cell.seed)]
     y = np.array([[math.nan if point is None else getattr(point, measure) for point in row] for row in found])

@@ -43,8 +43,7 @@ HEIGHT = (
     "Mean height of curve is the area under accuracy over labels of people, from where all curves with that student "
     "have begun to the budget, divided by their distance; a dash where there is a single point."
 )
-
-
+UNMOVED = "no shuffle changes it, so that it is one observation of each set and has no interval."
 FULL = (
     "Of full: accuracy over that of one training on every gold label of the pool, set by set; the interval is that of "
     "the accuracy, and the luck of that one training is in none."
@@ -169,7 +168,16 @@ def sheet(overall: Overall) -> Sheet:
 def notes(overall: Overall) -> list[str]:
     """What is to be known of the arms that ran, a line each."""
     found = {a.name: f"{a.shown}: {a.note}." for each in overall.comparisons for a in each.arms if a.note}
-    return [found[name] for name in dict.fromkeys(a for a, s in overall.pairs if overall.cells(a, s)) if name in found]
+    ran = [pair for pair in overall.pairs if overall.cells(*pair)]
+    unmoved = [f"{arm} ({student}): {UNMOVED}" for arm, student in ran if _unmoved(overall, arm, student)]
+    return [*(found[name] for name in dict.fromkeys(arm for arm, _ in ran) if name in found), *unmoved]
+
+
+def _unmoved(overall: Overall, arm: str, student: str) -> bool:
+    """Whether there are several shuffles, and none that changes anything."""
+    curves = [[cell.curve for cell in each.of(arm, student)] for each in overall.comparisons]
+    scores = [[tuple(point.accuracy for point in curve) for curve in of_set] for of_set in curves]
+    return all(len(set(each)) == 1 for each in scores) and any(len(each) > 1 for each in scores)
 
 
 def _row(overall: Overall, arm: str, student: str, full: bool) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from agent.errors import BadInput
 from agent.recipe import Recipe
 from agent.students import LearnerSpec
+from evaluation.axes import WORDS, Axis
 from evaluation.contrasts import Area, Contrast, MeasureSpec, Side, check
 from evaluation.study_arms import ZERO_SHOT, StudyArm, counts, misread, several
 from prompts.messages import Frozen
@@ -158,10 +159,20 @@ class Study(Frozen):
             for arm, student in contrast.sides:
                 if student and (said := self._misread(arm, student, measure)):
                     raise ValueError(f"contrast {i + 1}: {arm!r} {said}")
+            if isinstance(measure, Area) and not any(self._spends(*side, measure.axis) for side in contrast.sides):
+                raise ValueError(f"contrast {i + 1}: an area over {WORDS[measure.axis]}, and neither side spends any")
 
     def _misread(self, arm: str, student: str, measure: MeasureSpec) -> str:
         own = self.arm(arm).spends(self.budget)
         return misread(self.recipe(arm, student), measure, own, self.budget, self.points)
+
+    def _spends(self, arm: str, student: str, axis: Axis) -> bool:
+        if axis == "labels":
+            return True
+        if axis == "minutes":
+            return self.people.seconds > 0
+        # Nothing has a price in a study.
+        return axis != "money" and (not student or self.recipe(arm, student).asks_llm)
 
     @property
     def pairs(self) -> tuple[Side, ...]:

@@ -139,12 +139,11 @@ def misread(recipe: Recipe, measure: MeasureSpec, own: int, budget: int, points:
         own: people's labels that the recipe may spend. budget: those of the study, where an area ends.
         points: labels at which curves are measured beside the end; empty: each round.
     """
-    if measure.axis != "labels":
-        return ""
+    if recipe.scout is not None and not isinstance(measure, At):
+        return "is measured at its end alone, and an area needs a curve"
     stops = counts(recipe, own)
-    if not stops:
-        alone = recipe.scout is not None and not isinstance(measure, At)
-        return "is measured at its end alone, and an area needs a curve" if alone else ""
+    if measure.axis != "labels" or not stops:
+        return ""
     looks = [stop for stop in stops if not points or stop in points or stop == stops[-1]]
     if isinstance(measure, At):
         amount = looks[-1] if measure.amount is None else measure.amount

@@ -75,8 +75,9 @@ def forecasts(comparison: Comparison, contrasts: Sequence[Contrast]) -> list[str
     lines, tests, refused = list[str](), dict[str, str](), dict[str, list[str]]()
     for a, b, metric in asked:
         try:
-            tested = str(backtest([comparison.of(*b)], metric))
-            found = labels_saved(comparison.of(*a), comparison.of(*b), comparison.budget, metric)
+            there, curve = _matched(comparison, a, b), _matched(comparison, b, a)
+            tested = str(backtest([curve], metric))
+            found = labels_saved(there, curve, comparison.budget, metric)
         except BadInput as error:
             refused.setdefault(error.what, []).append(f"{b[0]} ({b[1] or 'LLM itself'})")
         else:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from evaluation.axes import WORDS
 from evaluation.contrasts import ALPHA, At, Contrast, MeasureSpec, Result, Side, Verdict
-from evaluation.findings import p_value, points
+from evaluation.findings import counted, p_value, points
 from evaluation.shuffles import Effect, disagreeing, least_p
 
 COVERS = "95 % intervals cover other shuffles of these pools, measured on these test sets; not other texts."
@@ -65,12 +65,14 @@ def _line(result: Result, tests: int) -> str:
 
 def _verdict(result: Result, tests: int) -> str:
     found, words = result.overall, _VERDICTS[result.verdict]
+    if result.verdict == "unknown":
+        return words
+    if math.isnan(found.low):
+        return f"{words}; {_no_interval(result)}"
     beyond = found.low > 0 or found.high < 0
     # Interval and test are near twins, and may still part at the edge.
     if result.verdict in ("gain", "loss"):
         return words if beyond else f"{words}, at the edge: the interval holds 0"
-    if result.verdict == "unknown":
-        return words
     if (least := least_p(found.n, tests)) >= ALPHA:
         return f"{words}; {found.n} shuffles are too few to show one, with no corrected p below {least:.3f}"
     if found.p < ALPHA:
@@ -78,7 +80,16 @@ def _verdict(result: Result, tests: int) -> str:
     return f"{words}, at the edge: the interval leaves 0 out" if beyond else words
 
 
+def _no_interval(result: Result) -> str:
+    alone = [name for name, there in result.by_set if there.n == 1]
+    if not alone:
+        return "no interval, since no shuffle differs from another"
+    # Nothing says then how far shuffles of that set lie apart, and the test compares plain means.
+    of_many = f" of {', '.join(alone)}" if result.overall.sets > 1 else ""
+    return f"no interval, since there is a single shuffle{of_many}"
+
+
 def _shuffles(found: Effect) -> str:
-    count = f"{found.n} shuffle{'s' if found.n != 1 else ''}"
+    count = counted(found.n, "shuffle")
     by_t = ", by Student's t" if found.method == "student-t" else ""
     return f"{count} of {found.sets} data sets{by_t}" if found.sets > 1 else f"{count}{by_t}"

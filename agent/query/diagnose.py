@@ -29,13 +29,16 @@ def filled_share(batches: Sequence[Batch]) -> float:
 def position_quartiles(batches: Sequence[Batch]) -> tuple[float, float, float, float]:
     """Shares of the LLM's own picks by quarter of the list they stood in, first to last; sum to 1.
 
-    A quarter each is what no preference for positions looks like; nan where the LLM picked nothing.
+    A quarter each is what no preference for positions looks like, whatever the length of lists: a place that lies in
+    two quarters counts for both, by its parts. nan where the LLM picked nothing.
     """
     places = [(p.shown, p.listed) for p in _asked(batches) if p.shown is not None and p.listed is not None]
     if not places:
         return (math.nan, math.nan, math.nan, math.nan)
-    counts = Counter(4 * shown // listed for shown, listed in places)
-    first, second, third, last = (counts[i] / len(places) for i in range(4))
+    begins, listed = np.array(places, dtype=np.float64).T
+    ends = [np.clip(4 * (begins + 1) - quarter * listed, 0, listed) for quarter in range(4)]
+    starts = [np.clip(4 * begins - quarter * listed, 0, listed) for quarter in range(4)]
+    first, second, third, last = (float(np.mean(end - start)) / 4 for end, start in zip(ends, starts, strict=True))
     return first, second, third, last
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,17 @@ from agent.query import (
     Contrastive,
     Entropy,
     KCenter,
+    KMeans,
     LeastConfidence,
     Margin,
     MaxHerding,
     ProbCover,
     SkActiveMl,
+    TypiClust,
 )
 from agent.query.badge import gradients, spread
-from agent.query.diversity import nearest_rows
-from agent.query.typical import typical
 from agent.query.wrapped import Wrapped, fitted, rows_of
+from agent.students.linear import FrozenLinear
 
 INPUTS, N, KNOWN, D, CLASSES, SIZE, MEMBERS = 20, 200, 24, 16, 4, 12, 10
 Rows = Sequence[int] | NDArray[np.intp]
@@ -81,16 +83,16 @@ def drawn(seed: int) -> Drawn:
 
 def ours(strategy: QueryStrategy, given: Drawn, size: int = SIZE) -> list[int]:
     """What a strategy of ours picks from the candidates, through the same `Query` as in a run."""
-    texts = [str(i) for i in range(len(given.x))]
+    texts, known_rows = [str(i) for i in range(len(given.x))], len(given.x) - N
     known = Columns(texts[N:], texts[N:])
     targets = np.eye(CLASSES)[given.y[N:].astype(np.intp)]
-    yes, no = np.ones(KNOWN, dtype=np.bool_), np.zeros(KNOWN, dtype=np.bool_)
+    yes, no = np.ones(known_rows, dtype=np.bool_), np.zeros(known_rows, dtype=np.bool_)
     ask = Query(
         task=Task(name="parity", labels=tuple(LabelCard(name=f"class {c}") for c in range(CLASSES))),
         size=size,
         candidates=Columns(texts[:N], texts[:N]),
         machine=np.full((N, CLASSES), np.nan),
-        labelled=Labelled(known, targets, yes, no, np.full((KNOWN, CLASSES), np.nan)),
+        labelled=Labelled(known, targets, yes, no, np.full((known_rows, CLASSES), np.nan)),
         rng=np.random.default_rng(given.seed),
         student=given,
         embed=given,
@@ -191,14 +193,20 @@ def _kmeans(given: Drawn) -> tuple[Rows, Rows]:
     clf, known = fitted(rows_of(sure), rows_of(given.x)), {"embed": True}
     theirs = _pool().Clue(predict_dict=known, cluster_algo=Clusters, random_state=0)
     found = theirs.query(given.numbers, given.y, clf, fit_estimator=False, batch_size=SIZE)
-    return nearest_rows(given.x[:N], _centres(given), SIZE), found
+    return _with_centres(given), found
+
+
+def _with_centres(given: Drawn) -> list[int]:
+    """What k-means picks where its clusters have these centres."""
+    with patch("agent.query.diversity.cluster", return_value=(np.empty(0), _centres(given))):
+        return ours(KMeans(), given)
 
 
 def _kmeans_small_text(given: Drawn) -> tuple[Rows, Rows]:
     from small_text import EmbeddingKMeans
 
     nearest: Any = EmbeddingKMeans._get_nearest_to_centers_iterative  # pyright: ignore[reportPrivateUsage]  - as is
-    return nearest_rows(given.x[:N], _centres(given), SIZE), nearest(_centres(given), given.x[:N])
+    return _with_centres(given), nearest(_centres(given), given.x[:N])
 
 
 def _typiclust(given: Drawn) -> tuple[Rows, Rows]:
@@ -216,7 +224,9 @@ def _typiclust(given: Drawn) -> tuple[Rows, Rows]:
             return labels
 
     theirs = _pool().TypiClust(cluster_algo=Clusters, k=5, random_state=0)
-    return typical(x, labels.astype(np.intp), N, k, 5), theirs.query(x, y, batch_size=k)
+    with patch("agent.query.typical.cluster", return_value=(labels.astype(np.intp), np.empty(0))):
+        mine = ours(TypiClust(neighbours=5), replace(given, x=x, y=y), k)
+    return mine, theirs.query(x, y, batch_size=k)
 
 
 def _stars(given: Drawn, radius: float) -> NDArray[np.float64]:
@@ -292,6 +302,17 @@ def _adapted(name: Wrapped) -> Callable[[Drawn], tuple[Rows, Rows]]:
     return answers
 
 
+def _dropquery(given: Drawn) -> tuple[Rows, Rows]:
+    from skactiveml.classifier import SklearnClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    own: Any = SklearnClassifier(LogisticRegression(C=FrozenLinear().c, max_iter=2000), classes=list(range(CLASSES)))
+    seed = int(np.random.default_rng(given.seed).integers(2**31))
+    theirs = _pool().DropQuery(cluster_algo_dict={"random_state": seed, "n_init": 3}, random_state=seed)
+    found = theirs.query(given.x.copy(), given.y, own, batch_size=SIZE)
+    return ours(SkActiveMl(strategy="dropquery"), given), found
+
+
 SCORES, SET = "all picks, in order", "the set of picks, which come in no order"
 ALL = f"{SCORES}, centres or clusters given"
 CHECKS: tuple[Check, ...] = (
@@ -308,6 +329,7 @@ CHECKS: tuple[Check, ...] = (
     Check("contrastive", "scikit-activeml", SCORES, _contrastive),
     Check("clue (wrapped)", "scikit-activeml", f"{SCORES}, its own classifier", _adapted("clue")),
     Check("falcun (wrapped)", "scikit-activeml", f"{SCORES}, its own classifier", _adapted("falcun")),
+    Check("dropquery (wrapped)", "scikit-activeml", f"{SCORES}, its own classifier", _dropquery),
     Check("least-confidence", "small-text", SET, _scored(LeastConfidence(), "LeastConfidence")),
     Check("margin", "small-text", SET, _scored(Margin(), "BreakingTies")),
     Check("entropy", "small-text", SET, _scored(Entropy(), "PredictionEntropy")),

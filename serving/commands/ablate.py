@@ -50,12 +50,19 @@ def checked(path: Path, minutes: float | None) -> "Ablation":
 def planned(file: Path, read: "Ablation") -> str:
     """What would be done, and what would be tested."""
     from evaluation.ablation_design import named
+    from evaluation.contrasts import ALPHA
+    from evaluation.findings import counted
+    from evaluation.shuffles import least_p
 
-    cells = len(read.design)
-    runs = cells * len(read.sets) * read.shuffles
+    cells, paired = len(read.design), len(read.sets) * read.shuffles
     tested = "; ".join(named(each, read.factors) for each in read.tested)
     again = "lists that come back short once more" if read.subject.kind == "select" else "equal ones once"
+    least = least_p(paired, len(read.tested))
+    few = f"; {counted(paired, 'shuffle')}: no corrected p can be below {least:.3f}" if least >= ALPHA else ""
+    sizes = ", ".join(
+        counted(*each) for each in ((cells, "cell"), (len(read.sets), "data set"), (read.shuffles, "shuffle"))
+    )
     return (
-        f"{file}: {runs} runs: {cells} cells, {len(read.sets)} data sets, {read.shuffles} shuffles\n"
-        f"{read.questions:,} questions to the LLM, {again}\ntested: {tested}"
+        f"{file}: {counted(cells * paired, 'run')}: {sizes}\n"
+        f"{read.questions:,} questions to the LLM, {again}\ntested: {tested}{few}"
     )

@@ -80,16 +80,18 @@ def checked(path: Path, minutes: float | None) -> "Study":
 def told(file: Path, read: "Study") -> str:
     """What would be done and what tested, and what no outcome could show."""
     from evaluation.contrasts import ALPHA
+    from evaluation.findings import counted
     from evaluation.shuffles import least_p
     from evaluation.study import planned
     from evaluation.verdicts import named
 
-    lines = [f"{file}: {len(planned(read))} cells: {len(read.arms)} arms, {len(read.sets)} data sets"]
+    size = f"{counted(len(read.arms), 'arm')}, {counted(len(read.sets), 'data set')}"
+    lines = [f"{file}: {counted(len(planned(read)), 'cell')}: {size}"]
     for each in read.contrasts:
         n = read.paired(each)
         least = least_p(n, len(read.contrasts))
         few = f"; too few: no corrected p can be below {least:.3f}" if least >= ALPHA else ""
-        lines.append(f"tested: {named(each)}, {n} shuffles{few}")
+        lines.append(f"tested: {named(each)}, {counted(n, 'shuffle')}{few}")
     return "\n".join(lines)
 
 

@@ -59,7 +59,7 @@ def test_publishing_a_study_takes_its_tables_its_pictures_and_its_records(tmp_pa
     name = STUDIES[0]
     folder = unpacked(FOLDER / f"{name}{PACKED}", tmp_path)
     left, known = folders.load(folder), manifest.read(folder / manifest.NAME)
-    records = {file: each.part for file, each in known.files.items() if each.part in RECORDS}
+    records: dict[str, manifest.Part] = {file: x.part for file, x in known.files.items() if x.part in RECORDS}
     again = made(left)
     manifest.write(left, folder, {**records, **folders.write_made(again, folder, with_png=False)})
     to = tmp_path / "to"

@@ -151,8 +151,15 @@ def picks(*places: tuple[int, int], filled: int = 0) -> Batch:
 
 def test_position_quartiles_by_hand() -> None:
     batches = [picks((0, 15), (3, 15), (4, 15)), picks((14, 15), (3, 4), filled=2)]
-    np.testing.assert_allclose(position_quartiles(batches), [0.4, 0.2, 0.0, 0.4])
+    # Of the fourth place of fifteen, a quarter lies in the second quarter of the list.
+    np.testing.assert_allclose(position_quartiles(batches), [0.35, 0.25, 0.0, 0.4])
     assert all(math.isnan(q) for q in position_quartiles([picks(filled=3)]))
+
+
+@pytest.mark.parametrize("listed", [1, 2, 3, 6, 10, 15, 48])
+def test_no_preference_for_places_is_a_quarter_each_whatever_the_length_of_lists(listed: int) -> None:
+    every = picks(*((place, listed) for place in range(listed)))
+    assert position_quartiles([every]) == pytest.approx((0.25, 0.25, 0.25, 0.25))
 
 
 def test_an_arm_bears_the_name_of_who_really_chose() -> None:

@@ -134,6 +134,15 @@ def test_an_interval_that_leaves_0_out_while_the_test_does_not_see_it_is_at_the_
     assert told([corrected])[1].endswith("; no evidence of a gain once corrected for the number of contrasts.")
 
 
+def test_a_gain_without_an_interval_says_why_there_is_none():
+    short = [gained(GAPS[:2]), gained(GAPS[2:4], task="rain"), gained(GAPS[4:6], task="sun"), gained(GAPS[6:7], "wind")]
+    (found,) = results(short, [contrast()])
+    assert (found.verdict, found.overall.method) == ("gain", "none")
+    assert told([found])[1].endswith("; a gain; no interval, since there is a single shuffle of wind.")
+    (found,) = results([gained((0.1,) * 10)], [contrast()])
+    assert told([found])[1].endswith("; a gain; no interval, since no shuffle differs from another.")
+
+
 def test_nine_contrasts_are_one_too_many():
     with pytest.raises(BadInput, match="9 contrasts are named"):
         results([gained(GAPS)], [contrast(At(amount=i)) for i in range(9)])

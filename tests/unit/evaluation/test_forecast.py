@@ -171,8 +171,9 @@ def test_no_interval_leaves_0_and_1():
 @pytest.mark.parametrize(
     ("given_", "words"),
     [
-        (cells(counts=(8, 16, 24)), "3 points of the curve over 10 shuffles are too few"),
-        (cells(shuffles=5), "6 points of the curve over 5 shuffles are too few"),
+        (cells(counts=(8, 16, 24)), "3 points of the curve over 10 shuffles: too few"),
+        (cells(counts=(8,), shuffles=1), "1 point of the curve over 1 shuffle: too few"),
+        (cells(shuffles=5), "6 points of the curve over 5 shuffles: too few"),
         ([Cell(arm="a", seed=i, curve=tuple(Point(human_labels=n) for n in COUNTS)) for i in range(6)], "undefined"),
     ],
 )

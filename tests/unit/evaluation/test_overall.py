@@ -7,7 +7,7 @@ import pytest
 
 from agent.domain import Cost
 from evaluation.contrasts import At, Contrast
-from evaluation.overall import Overall, aside, curve_rows, of_set, rows, sheet, summary
+from evaluation.overall import UNMOVED, Overall, aside, curve_rows, notes, of_set, rows, sheet, summary
 from evaluation.records import Arm, Cell, Choosing, Comparison, Point
 from evaluation.targets import spared
 from evaluation.trainings import averaged
@@ -117,12 +117,24 @@ def test_the_summary_says_what_was_tested_and_what_is_descriptive() -> None:
     assert "95 % intervals cover other shuffles" in unnamed
 
 
+def test_an_arm_that_no_shuffle_changes_is_said_to_be_one_observation() -> None:
+    one = SETS["weather"]
+    first = one.of("random", "svm")[0]
+    same = tuple(first.model_copy(update={"arm": "kmeans", "seed": seed}) for seed in range(3))
+    arms = (*one.arms, one.arms[0].model_copy(update={"name": "kmeans"}))
+    study = STUDY.model_copy(update={"arms": (*STUDY.arms, STUDY.arms[0].model_copy(update={"name": "kmeans"}))})
+    there = one.model_copy(update={"cells": (*one.cells, *same), "arms": arms})
+    assert notes(Overall(study, {"weather": there})) == [f"kmeans (svm): {UNMOVED}"]
+    single = one.model_copy(update={"cells": (*one.cells, same[0]), "arms": arms})
+    assert notes(Overall(study, {"weather": single})) == [], "a single shuffle says nothing of others"
+
+
 def test_labels_to_reach_a_target_may_be_none_and_what_is_not_forecast_has_a_reason() -> None:
     said = of_set(Overall(STUDY, SETS), "weather")
     assert "72% accuracy" in said
     assert "not reached by 16, 0 of 3 shuffles" in said
     assert "16, 2 of 3 shuffles" in said
-    assert "No labels saved are forecast. random (svm): 2 points of the curve over 3 shuffles are too few to" in said
+    assert "No labels saved are forecast. random (svm): 2 points of the curve over 3 shuffles: too few" in said
 
 
 def test_labels_saved_on_the_way_to_a_target_are_those_of_the_named_contrasts() -> None:

@@ -98,6 +98,19 @@ def test_the_bootstrap_is_studentised_by_random_signs():
     assert (low, high) == pytest.approx((mean - half, mean + half), rel=0.03)
 
 
+def test_few_differences_that_tie_have_the_wider_of_both_intervals():
+    tied = np.array([0.1, 0.1, 0.1, 0.1, 0.1, -0.1])
+    (low, high), method = interval([tied])
+    expected = stats.ttest_1samp(tied, 0).confidence_interval(0.95)
+    assert method == "student-t"
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+    assert low < 0 < high
+    assert sign_flip([tied])[0] > 0.2
+    spread = np.array(TEN[:6])
+    assert interval([spread])[1] == "wild bootstrap-t", "which is the wider one here"
+    assert interval([np.concatenate([tied, tied])])[1] == "wild bootstrap-t", "twelve have patterns enough"
+
+
 @settings(max_examples=20)
 @given(some, st.floats(-0.4, 0.4))
 def test_the_interval_moves_with_the_values_and_turns_with_their_sign(values: list[float], shift: float):

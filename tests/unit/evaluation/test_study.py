@@ -305,6 +305,28 @@ WRONG_PARTS: dict[str, tuple[dict[str, object], str]] = {
         },
         "contrast 1: 'agent' is measured at its end alone, and an area needs a curve",
     ),
+    "area over a cost, of an arm that is measured at its end": (
+        {
+            "arms": [{"recipe": "agent"}, {"recipe": "machine-only"}],
+            "contrasts": [{"a": "agent", "b": "machine-only", "measure": {"kind": "area", "axis": "tokens"}}],
+        },
+        "contrast 1: 'agent' is measured at its end alone, and an area needs a curve",
+    ),
+    "area over what nobody spends": (
+        {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "tokens"}}]},
+        "contrast 1: an area over LLM tokens, and neither side spends any",
+    ),
+    "area over people's time that takes none": (
+        {
+            "contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "minutes"}}],
+            "people": {"seconds": 0.0},
+        },
+        "contrast 1: an area over human minutes, and neither side spends any",
+    ),
+    "area over money": (
+        {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "money"}}]},
+        "contrast 1: an area over units of money, and neither side spends any",
+    ),
     "contrast with the LLM on other texts": (
         {"contrasts": [{"a": "margin", "b": "zero-shot", "b_student": ""}], "llm": {"test_reads": 29}},
         "no arm 'zero-shot' with no student",

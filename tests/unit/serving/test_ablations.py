@@ -99,7 +99,7 @@ def test_a_selection_ablation_says_who_chose_and_from_where(tmp_path: Path) -> N
         assert isinstance(run.watched, Selected)
         assert run.watched.window == 12, "two lists of six"
         # The toy LLM names the last three of six where two are wanted: places 3 and 4 count, which is a wrong count.
-        assert (run.cell.quartiles, run.cell.filled_share) == ((0.0, 0.0, 1.0, 0.0), 0.0)
+        assert (run.cell.quartiles, run.cell.filled_share) == ((0.0, 0.0, 0.75, 0.25), 0.0)
         assert run.cell.choosing is not None
         assert run.cell.choosing.tokens > 0
         assert (run.cell.choosing.refused, run.cell.choosing.miscounted) == (0.0, 1.0)
@@ -144,6 +144,14 @@ def test_the_command_checks_a_file_before_it_starts_anything(
     said = capsys.readouterr().out
     assert "200 runs: 5 cells, 4 data sets, 10 shuffles" in said
     assert "criterion: diversity - none" in said
+    assert "no corrected p" not in said
+    few = tmp_path / "few.toml"
+    ready = command.text_of(command.ready(Path("criteria"), "ablations"), "an ablation")
+    few.write_text(ready.replace("shuffles = 10", "shuffles = 1"))
+    command.ablate(few, check=True)
+    said = capsys.readouterr().out
+    assert "20 runs: 5 cells, 4 data sets, 1 shuffle\n" in said
+    assert "; 4 shuffles: no corrected p can be below 0.500" in said
     with pytest.raises(BadInput, match=r"there is no ablation file .*: activellm, batch-size, criteria"):
         command.ablate(Path("none"), check=True)
     with pytest.raises(BadInput, match="cannot be read"):
