@@ -88,7 +88,7 @@ class Cell(Frozen):
     curve: tuple[Point, ...] = Field(min_length=1)
     scouts: tuple[Point, ...] = ()
     """What the scout reached that served the rounds, one a round, where it was measured. It is compared with nothing:
-    the student that counts is the curve's."""
+    the student that counts is the curve's. Where both are one model, a study has these points on the curve."""
     cost: Cost = Cost()
     """Of the whole run; `seconds` are those that the LLM took."""
     spec: str = ""

@@ -139,7 +139,8 @@ def misread(recipe: Recipe, measure: MeasureSpec, own: int, budget: int, points:
         own: people's labels that the recipe may spend. budget: those of the study, where an area ends.
         points: labels at which curves are measured beside the end; empty: each round.
     """
-    if recipe.scout is not None and not isinstance(measure, At):
+    alone = recipe.scout is not None and (recipe.scout != recipe.learner or points)
+    if alone and not isinstance(measure, At):
         return "is measured at its end alone, and an area needs a curve"
     stops = counts(recipe, own)
     if measure.axis != "labels" or not stops:

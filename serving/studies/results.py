@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from agent.recipe import Recipe
 from evaluation.records import Arm, Cell, Comparison
 from evaluation.study import Planned, Study, complete
 from evaluation.study_arms import ZERO_SHOT
@@ -32,7 +33,11 @@ def leave(work: Ready, ended: Ended, out: Path, source: str = "") -> str:
         source: the study file as it was given.
     """
     study = work.study
-    done = {item.plan: ended.done[item.key].record for item in work.items if item.plan and item.key in ended.done}
+    done = {
+        item.plan: curved(ended.done[item.key].record, study.recipe(item.plan.arm, item.plan.student))
+        for item in work.items
+        if item.plan and item.key in ended.done
+    }
     whole = {plan: done[plan] for plan in complete(study, done)}
     rest = tuple(Raw(plan=plan, cell=cell) for plan, cell in done.items() if plan not in whole)
     record = record_of(work, ended, done, whole).model_copy(update={"unfinished": rest})
@@ -40,6 +45,13 @@ def leave(work: Ready, ended: Ended, out: Path, source: str = "") -> str:
     said = folders.keep(StudyLeft(record, sets), out, source)
     work.store.mark(work.bundle.run, "done", record.ended)
     return said
+
+
+def curved(cell: Cell, recipe: Recipe) -> Cell:
+    """A scout that is the learner is the student before its end: what it was after each round is on the curve."""
+    if recipe.scout != recipe.learner:
+        return cell
+    return cell.model_copy(update={"curve": (*cell.scouts[:-1], *cell.curve), "scouts": ()})
 
 
 def comparison(work: Ready, ended: Ended, name: str, whole: Mapping[Planned, Cell], record: StudyRecord) -> Comparison:
