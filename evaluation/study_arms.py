@@ -140,7 +140,7 @@ def misread(recipe: Recipe, measure: MeasureSpec, own: int, budget: int, points:
         points: labels at which curves are measured beside the end; empty: each round.
     """
     scout = recipe.scout
-    # A scout that is the student's own model is measured after each round, unless that takes an LLM or points are named.
+    # One that is the student's own model is measured after each round, unless that takes an LLM or points are named.
     alone = scout is not None and (scout != recipe.learner or scout.kind == "in-context" or points)
     if alone and not isinstance(measure, At):
         return "is measured at its end alone, and an area needs a curve"
