@@ -9,7 +9,7 @@ from evaluation.ablation_design import Combination, aliases, named
 from evaluation.ablation_effects import ALPHA, Found, Results, effects
 from evaluation.ablation_watch import Summary
 from evaluation.findings import p_value, points
-from evaluation.shuffles import LEAST, Effect, least_p
+from evaluation.shuffles import BY_T, ENOUGH, Effect, least_p
 from evaluation.table import Sheet, beside
 
 BY_SET = "Named effects set by set (descriptive)"
@@ -179,8 +179,8 @@ def notes(results: Results) -> list[str]:
     ablation = results.ablation
     kind = ablation.subject.kind
     lines = [COVERS[kind]]
-    if any(len(each) < LEAST for each in results.shuffles.values()):
-        lines.append(f"With fewer than {LEAST} shuffles of a set, intervals are Student's (t).")
+    if any(len(each) < ENOUGH for each in results.shuffles.values()):
+        lines.append(BY_T)
     n, tests = sum(map(len, results.shuffles.values())), len(ablation.tested)
     if (least := least_p(n, tests)) >= ALPHA:
         lines.append(f"Too few shuffles to show anything: {n} cannot give a corrected p below {least:.3f}.")

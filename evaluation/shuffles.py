@@ -40,6 +40,9 @@ LEAST = 6
 ENOUGH = 10
 """Shuffles of all sets from which it stands alone; with fewer it is never narrower than Student's t."""
 
+BY_T = f"Of fewer than {LEAST} shuffles of a set, and of fewer than {ENOUGH} where wider, intervals are Student's (t)."
+"""Said where a set has fewer than `ENOUGH`."""
+
 Method = Literal["wild bootstrap-t", "student-t", "none"]
 _UNKNOWN: Limits = (math.nan, math.nan)
 

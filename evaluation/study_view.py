@@ -14,7 +14,7 @@ from evaluation.palette import Ink, palette
 from evaluation.ranks_figure import critical_difference_svg
 from evaluation.raw_rows import Row
 from evaluation.records import Cell
-from evaluation.shuffles import LEAST
+from evaluation.shuffles import BY_T, ENOUGH, LEAST
 from evaluation.study_figures import arms, curve_figure, reached_figure
 from evaluation.study_record import StudyLeft
 from evaluation.table import Sheet, count, mean
@@ -260,12 +260,11 @@ def _settings(left: StudyLeft) -> Pairs:
 def _caveats(left: StudyLeft) -> list[str]:
     record = left.record
     found = [COVERS]
-    few = [n for row in record.shuffles.values() for n in row.values() if n < LEAST]
-    if few:
-        found.append(
-            f"With fewer than {LEAST} shuffles of a set intervals are Student's (t), and with five or fewer of one set "
-            "no sign-flip test can reach p < 0.05."
-        )
+    fewest = min((n for row in record.shuffles.values() for n in row.values()), default=ENOUGH)
+    if fewest < ENOUGH:
+        found.append(BY_T)
+    if fewest < LEAST:
+        found.append("With five shuffles or fewer of one set no sign-flip test can reach p < 0.05.")
     for student in record.study.students:
         if (student.trainings or record.study.trainings) == 1:
             found.append(

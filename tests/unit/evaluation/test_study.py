@@ -312,21 +312,6 @@ WRONG_PARTS: dict[str, tuple[dict[str, object], str]] = {
         },
         "contrast 1: 'agent' is measured at its end alone, and an area needs a curve",
     ),
-    "area over what nobody spends": (
-        {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "tokens"}}]},
-        "contrast 1: an area over LLM tokens, and neither side spends any",
-    ),
-    "area over people's time that takes none": (
-        {
-            "contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "minutes"}}],
-            "people": {"seconds": 0.0},
-        },
-        "contrast 1: an area over human minutes, and neither side spends any",
-    ),
-    "area over money": (
-        {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": "money"}}]},
-        "contrast 1: an area over units of money, and neither side spends any",
-    ),
     "contrast with the LLM on other texts": (
         {"contrasts": [{"a": "margin", "b": "zero-shot", "b_student": ""}], "llm": {"test_reads": 29}},
         "no arm 'zero-shot' with no student",
@@ -342,6 +327,15 @@ def test_parts_that_do_not_fit_are_refused(changes: dict[str, object], said: str
         small(**changes)
     told = str(raised.value).replace("Extra inputs are not permitted", "unknown key")
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("axis", "words"), [("tokens", "LLM tokens"), ("minutes", "human minutes"), ("money", "money")]
+)
+def test_an_area_over_what_neither_side_spends_is_refused(axis: str, words: str) -> None:
+    given = {"contrasts": [{"a": "margin", "b": "random", "measure": {"kind": "area", "axis": axis}}]}
+    with pytest.raises(ValueError, match=rf"contrast 1: an area over .*{words}, and neither side spends any"):
+        small(**given, people={"seconds": 0.0})
 
 
 def test_what_may_stand_there_is_named() -> None:
