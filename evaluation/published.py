@@ -1,7 +1,7 @@
 """Results that READMEs show: kept as records, so that tables and pictures are made from them, never typed.
 
 `python -m evaluation.published demo/results/report.json` after `make demo` renews what the front page shows;
-`python -m evaluation.published studies/NAME` takes over the folder of a study. A test compares them.
+`python -m evaluation.published studies/NAME` takes over the folder of a study or an ablation. A test compares them.
 """
 
 import json
@@ -57,14 +57,24 @@ def publish(source: Path, readme: Path) -> None:
     readme.write_text(renewed, encoding="utf-8")
 
 
+def pictured(name: str, stem: str) -> str:
+    """The file in which a figure of study or ablation `name` is published; empty for one that is not.
+
+    Means at the budget, a picture a student, and the main effects of an ablation; the page has the others.
+    """
+    if stem == "main-effects":
+        return f"{name}.svg"
+    return f"{name}-{stem.removeprefix('budget-')}.svg" if stem.startswith("budget-") else ""
+
+
 def publish_study(source: Path, to: Path = FOLDER) -> Path:
-    """Takes over a study: its tables, the pictures of means at the budget, and, packed, the records of both.
+    """Takes over a study or an ablation: its tables, the pictures that READMEs show and, packed, the records of both.
 
     Unpacked, `thresher report NAME` makes the rest from them: page, raw rows, all pictures. They hold predictions and
     gold labels by number, and no text of a data set.
 
     Args:
-        source: the folder that `thresher study` left.
+        source: the folder that `thresher study` or `thresher ablate` left.
 
     Returns:
         The packed records.
@@ -73,8 +83,9 @@ def publish_study(source: Path, to: Path = FOLDER) -> Path:
     name = manifest["name"]
     records = sorted(file for file, kept in manifest["files"].items() if kept["part"] in ("record", "source"))
     shutil.copyfile(source / "tables.txt", to / f"{name}.txt")
-    for picture in sorted((source / "figures").glob("budget-*.svg")):
-        shutil.copyfile(picture, to / f"{name}-{picture.stem.removeprefix('budget-')}.svg")
+    for picture in sorted((source / "figures").glob("*.svg")):
+        if shown_as := pictured(name, picture.stem):
+            shutil.copyfile(picture, to / shown_as)
     packed = to / f"{name}{PACKED}"
     with lzma.open(packed, "wb", preset=9) as whole, tarfile.open(fileobj=whole, mode="w") as archive:
         for file in (*records, "manifest.json"):
