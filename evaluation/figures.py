@@ -93,19 +93,24 @@ def curves(
 def dot_plot(comparison: Comparison, evidence: Evidence, student: str) -> str:
     """Accuracy at the budget by arm, best first: mean (dot), 95 % interval (bar) and each seed (ticks)."""
     label = f"Accuracy at the budget with {student}"
-    return dots(student, label, list(_finals(comparison, evidence, student)), palette(comparison.arms))
+    return dots(student, label, list(_finals(comparison, evidence, student)), palette(comparison.arms), "seeds")
 
 
-def dots(title: str, label: str, finals: Sequence[Final], inks: Mapping[str, Ink]) -> str:
-    """A row for each arm, best first: mean (dot), 95 % interval (bar), single values (ticks); empty where no row is."""
+def dots(title: str, label: str, finals: Sequence[Final], inks: Mapping[str, Ink], single: str) -> str:
+    """A row for each arm, best first: mean (dot), 95 % interval (bar), single values (ticks); empty where no row is.
+
+    Args:
+        single: what a tick is one of, in the plural.
+    """
     rows = sorted(finals, key=lambda row: -row[2].mean)
     if not rows:
         return ""
     left = 18 + _LETTER * max(len(name) for _, name, _, _ in rows)
-    width, height, step = 520.0, 78.0 + 27 * len(rows), 27
+    width, height, step = 520.0, 94.0 + 27 * len(rows), 27
     known = [v for _, _, e, seeds in rows for v in (e.mean, e.low, e.high, *seeds) if not math.isnan(v)]
     x = Scale(*_rounded(min(known), max(known)), left, width - 62)
-    content = [svg.text(6, 14, title, size=14, extra="font-weight:600"), *_below(x, 30, height - 46, "accuracy, %")]
+    content = [svg.text(6, 14, title, size=14, extra="font-weight:600"), *_below(x, 30, height - 62, "accuracy, %")]
+    content.append(svg.text(6, height - 6, f"dot: mean; bar: 95 % interval; ticks: single {single}", size=11))
     for i, (arm, name, value, seeds) in enumerate(rows):
         ink, middle = inks[arm.name], 44 + i * step
         marks = [

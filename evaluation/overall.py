@@ -6,7 +6,10 @@ set has nothing to do with shuffle 3 of another.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
+
+import numpy as np
 
 from evaluation import contrasts, ranks
 from evaluation.axes import Axis, spent
@@ -25,6 +28,7 @@ from evaluation.verdicts import COVERS, told
 
 AXES: tuple[Axis, ...] = get_args(Axis)
 METRICS: tuple[Measure, ...] = get_args(Measure)
+SHARE = "of full [95 %]"
 _HEAD = (
     "arm",
     "student",
@@ -32,6 +36,7 @@ _HEAD = (
     "human",
     "machine",
     "accuracy [95 %]",
+    SHARE,
     "macro-F1",
     "mean height [95 %]",
     "human min",
@@ -41,7 +46,8 @@ _HEAD = (
 )
 HEIGHT = (
     "Mean height of curve is the area under accuracy over labels of people, from where all curves with that student "
-    "have begun to the budget, divided by their distance; a dash where there is a single point."
+    "have begun to the budget, divided by their distance; a dash where there is a single point. Arms are measured "
+    "between their steps: one that asks people and LLM in the same step has the labels of both at its next point."
 )
 UNMOVED = "no shuffle changes it, so that it is one observation of each set and has no interval."
 FULL = (
@@ -98,14 +104,19 @@ class Overall:
     def share_of_full(self, arm: str, student: str) -> Effect:
         """Mean over the sets of accuracy at the budget over that with every gold label; undefined without one.
 
-        Its interval is that of the accuracy: what a set is divided by is one training, whose luck is in no interval.
+        Its interval is that of the accuracy: what a set is divided by is one training, whose luck is in no interval. It
+        ends at 0 and at the share of an accuracy of 1.
         """
         groups: list[list[float]] = []
+        most: list[float] = []
         for name, each in self.sets.items():
             whole = self.full.get(name, {}).get(student, math.nan)
             found = contrasts.values(each.of(arm, student), At(), each.budget)
             groups.append([value / whole for value in found.values()])
-        return effect(groups, test=False)
+            most.append(1 / whole)
+        share = effect(groups, test=False)
+        low, high = np.clip((share.low, share.high), 0.0, np.mean(most))
+        return replace(share, low=float(low), high=float(high))
 
     def ranks(self) -> dict[str, Ranks]:
         """Arms over data sets by student, where five or more sets and three or more arms have values."""
@@ -161,7 +172,7 @@ def sheet(overall: Overall) -> Sheet:
     """A row for each arm and student that ran."""
     full = bool(overall.full)
     there = [pair for pair in overall.pairs if overall.cells(*pair)]
-    head = (*_HEAD, *(["of full [95 %]"] if full else []))
+    head = tuple(name for name in _HEAD if full or name != SHARE)
     return Sheet(head, tuple(_row(overall, arm, student, full) for arm, student in there), left=2)
 
 
@@ -192,13 +203,13 @@ def _row(overall: Overall, arm: str, student: str, full: bool) -> tuple[str, ...
         count(used(cells, budget, "human_labels")),
         count(used(cells, budget, "machine_labels")),
         percent(accuracy),
+        *([percent(share)] if full else []),
         _share(macro.mean),
         percent(overall.height(arm, student)),
         f"{mean(cells, lambda cell: cell.cost.human_seconds) / 60:.1f}",
         count(mean(cells, lambda cell: cell.cost.tokens_in + cell.cost.tokens_out)),
         count(mean(cells, lambda cell: cell.cost.seconds)),
         "–" if math.isnan(filled) else f"{100 * filled:.0f} %",
-        *([percent(share)] if full else []),
     )
 
 

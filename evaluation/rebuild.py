@@ -68,14 +68,21 @@ def _study(left: StudyLeft) -> str:
     if spent := shares(record.spent):
         parts = ", ".join(f"{what} {share:.1%}" for what, share in spent)
         lines.append(f"Time inside the cells, {sum(record.spent.values()):.0f} s: {parts}.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_models(record)])
 
 
 def _ablation(left: AblationRecord) -> str:
     record = left.study
     end = f"{record.done} of {record.planned} runs, {record.ended}; {record.worked.told('run')}"
-    llm = f"LLM: {record.llm.name if record.llm else 'none'}"
-    return "\n".join([ablation_table.told(left.results), "", end, llm])
+    return "\n".join([ablation_table.told(left.results), "", end, *_models(record)])
+
+
+def _models(record: StudyRecord) -> list[str]:
+    """A line each, with what the weights really are; before them, what seconds are where several machines did cells."""
+    found = [f"{each.role}: {each.name}{f' ({each.variant})' if each.variant else ''}" for each in record.models]
+    mixed = len(record.worked.machines) > 1 and record.llm is not None
+    seconds = "Seconds of the LLM are those of the machine that did a cell; a mean may be over several machines."
+    return [*([seconds] if mixed else []), *found]
 
 
 def remeasured(left: Left) -> Left:

@@ -30,7 +30,8 @@ def reached_figure(overall: Overall, student: str, inks: Mapping[str, Ink]) -> s
         value = Effect(math.nan, math.nan, math.nan, 0, 0) if theirs is None else overall.estimate(arm.name, theirs)
         if theirs is not None and not math.isnan(value.mean):
             finals.append((arm, _name(overall, arm, theirs), value, _single(overall, arm.name, theirs)))
-    return figures.dots(student, f"Accuracy at the budget with {student}", finals, inks)
+    title, single = f"{overall.study.name}: {student}", "shuffles" if len(overall.sets) == 1 else "data sets"
+    return figures.dots(title, f"Accuracy at the budget with {student}", finals, inks, single)
 
 
 def _single(overall: Overall, arm: str, student: str) -> list[float]:

@@ -52,7 +52,7 @@ def method_section(record: StudyRecord, settings: Pairs, ablation: str = "") -> 
         ("machines", record.worked.where(what)),
         ("thresher", record.thresher),
         ("python", record.python),
-        ("packages", versions),
+        ("packages of the last call", versions),
         ("made", record.made),
     )
     folded = {f"arm {name}": each.model_dump_json(indent=1) for name, each in record.recipes.items()}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import model_validator
 
@@ -46,7 +46,7 @@ class Raw(Frozen):
 class StudyRecord(Frozen):
     """The study as it was run."""
 
-    record: int = 3
+    record: Literal[1, 2, 3] = 3
     study: Study
     recipes: dict[str, Recipe]
     """What the arms amount to, by their names, with the first student."""
@@ -95,7 +95,7 @@ class StudyRecord(Frozen):
 class AblationRecord(Frozen):
     """An ablation as it was run; `Results(ablation, runs)` makes every number of it anew."""
 
-    record: int = 2
+    record: Literal[2] = 2
     ablation: Ablation
     study: StudyRecord
     runs: tuple[Run, ...]

@@ -216,9 +216,8 @@ def _settings(job: Job) -> dict[str, str]:
 def caveats(job: Job) -> tuple[str, ...]:
     found: list[str] = []
     if job.llm is not None and "coder" in job.llm.variant.casefold():
-        found.append(
-            f"The LLM is {job.llm.variant}: the Coder variant of Qwen2.5 0.5B Instruct, quantised to four bits."
-        )
+        bits = ", its weights quantised to four bits" if "q4" in job.llm.variant.casefold() else ""
+        found.append(f"The LLM is {job.llm.variant}: the Coder variant, not the plain instruct model{bits}.")
     if job.people.kind == "simulated":
         found.append("People are simulated from gold labels; real people err and take longer on hard texts.")
     if job.people.kind != "simulated":

@@ -17,6 +17,11 @@ Part = Literal["record", "source", "table", "page", "picture"]
 """`record`: what everything else is made from. `source`: the file that was run. `table`: what replay compares."""
 
 
+_MADE = "`thresher report {folder}` makes it from the records"
+_AGAIN = "run it again: it does nothing twice"
+_BRINGS: dict[Part, str] = {"record": _AGAIN, "source": _AGAIN, "table": _MADE, "page": _MADE, "picture": _MADE}
+
+
 class Kept(Frozen):
     """One file."""
 
@@ -92,9 +97,7 @@ def verify(manifest: Manifest, folder: Path, parts: Collection[Part]) -> None:
             continue
         path = folder / name
         if not path.is_file():
-            raise BadInput(
-                f"{path} is missing, and the manifest names it", "run the study again: it does nothing twice"
-            )
+            raise BadInput(f"{path} is missing, and the manifest names it", _BRINGS[kept.part].format(folder=folder))
         found = digest(path)
         if found != kept.sha256:
             what = (
