@@ -1,7 +1,8 @@
 """Results that READMEs show: kept as records, so that tables and pictures are made from them, never typed.
 
 `python -m evaluation.published demo/results/report.json` after `make demo` renews what the front page shows;
-`python -m evaluation.published studies/NAME` takes over the folder of a study or an ablation. A test compares them.
+`python -m evaluation.published studies/NAME` takes over the folder of a study or an ablation, and renews what is shown
+of it in the README beside this module. A test compares them.
 """
 
 import json
@@ -20,7 +21,10 @@ from evaluation.table import table
 FOLDER = Path(__file__).parent / "results"
 RECORD, PICTURE = FOLDER / "demo.json", FOLDER / "demo.svg"
 PACKED = ".tar.xz"
-_BLOCK = re.compile(r"(<!-- demo -->\n)(.*?)(<!-- /demo -->)", re.DOTALL)
+
+
+def _marked(name: str) -> re.Pattern[str]:
+    return re.compile(f"(<!-- {name} -->\\n)(.*?)(<!-- /{name} -->)", re.DOTALL)
 
 
 def without_texts(comparison: Comparison) -> Comparison:
@@ -37,12 +41,29 @@ def block(comparison: Comparison) -> str:
     return "```text\n" + "\n\n".join(part for part in parts if part) + "\n```\n"
 
 
-def shown(readme: str) -> str:
+def glance(tables: str) -> str:
+    """What our README shows of a study's tables: all data sets, the first student, up to the share of full."""
+    head, dashes, *rows = tables.split("\nall data sets\n\n")[1].splitlines()
+    student, end = head.index("student"), head.index("macro-F1")
+    first = rows[0][student:].split()[0]
+    same = [row for row in rows if row[student:].split()[:1] == [first] and row[:1].strip()]
+    return "```text\n" + "".join(f"{line[:end].rstrip()}\n" for line in (head, dashes, *same)) + "```\n"
+
+
+def shown(readme: str, name: str = "demo") -> str:
     """The block as it stands in a README. Raises ValueError where the markers are missing."""
-    found = _BLOCK.search(readme)
+    found = _marked(name).search(readme)
     if found is None:
-        raise ValueError("the README has lost its markers <!-- demo --> and <!-- /demo -->")
+        raise ValueError(f"the README has lost its markers <!-- {name} --> and <!-- /{name} -->")
     return found[2]
+
+
+def renew(readme: Path, name: str, content: str) -> None:
+    """Puts the block between its markers. Raises ValueError where they are missing."""
+    text = readme.read_text(encoding="utf-8")
+    shown(text, name)
+    renewed = _marked(name).sub(lambda found: f"{found[1]}{content}{found[3]}", text)
+    readme.write_text(renewed, encoding="utf-8")
 
 
 def publish(source: Path, readme: Path) -> None:
@@ -51,10 +72,7 @@ def publish(source: Path, readme: Path) -> None:
     FOLDER.mkdir(exist_ok=True)
     RECORD.write_text(comparison.model_dump_json() + "\n", encoding="utf-8")
     PICTURE.write_text(learning_curves_svg(comparison), encoding="utf-8")
-    text = readme.read_text(encoding="utf-8")
-    shown(text)
-    renewed = _BLOCK.sub(lambda found: f"{found[1]}{block(comparison)}{found[3]}", text)
-    readme.write_text(renewed, encoding="utf-8")
+    renew(readme, "demo", block(comparison))
 
 
 def pictured(name: str, stem: str) -> str:
@@ -97,8 +115,10 @@ def publish_study(source: Path, to: Path = FOLDER) -> Path:
 
 
 if __name__ == "__main__":
-    given = Path(sys.argv[1])
+    given, own = Path(sys.argv[1]), FOLDER.parent / "README.md"
     if given.is_dir():
-        publish_study(given)
+        named = publish_study(given).name.removesuffix(PACKED)
+        if f"<!-- {named} -->" in own.read_text(encoding="utf-8"):
+            renew(own, named, glance((FOLDER / f"{named}.txt").read_text(encoding="utf-8")))
     else:
         publish(given, FOLDER.parents[1] / "README.md")

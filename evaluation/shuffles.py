@@ -7,7 +7,7 @@ data sets. `evaluation.compare` has the interval for a few seeds that covers oth
 - **Interval**: studentised wild bootstrap (Wu 1986; Liu 1988; Davidson and Flachaire 2008): the deviations from each
   set's mean get random signs, and the 95 % quantile of |mean*| / error* replaces Student's. It is the sign-flip test
   turned into an interval, so that the two disagree at the edge only. It takes deviations above and below to be alike.
-  The equal-tailed bootstrap-t, which estimates the skew of ten values, holds the truth about as often with wider
+  The equal-tailed bootstrap-t, which estimates the skew of ten values, holds the truth a little more often with wider
   intervals (`evaluation/bench/cover.py`). With fewer than six shuffles in a set there are too few patterns of signs,
   and Student's t with Satterthwaite's degrees of freedom stands in. With fewer than ten in all there are enough, unless
   differences tie, as accuracies on a small test set do: then the wider of the two is taken. `Effect.method` says which.

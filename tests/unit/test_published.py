@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.figures import learning_curves_svg
-from evaluation.published import FOLDER, PACKED, PICTURE, RECORD, block, pictured, publish_study, shown
+from evaluation.published import FOLDER, PACKED, PICTURE, RECORD, block, glance, pictured, publish_study, shown
 from evaluation.rebuild import made, remeasured
 from evaluation.records import Comparison
 from evaluation.study_record import StudyLeft
@@ -41,6 +41,16 @@ def test_the_readme_shows_the_published_record() -> None:
     comparison = Comparison.model_validate_json(RECORD.read_bytes())
     assert shown(README.read_text(encoding="utf-8")) == block(comparison)
     assert PICTURE.read_text(encoding="utf-8") == learning_curves_svg(comparison)
+
+
+@pytest.mark.parametrize("name", ["headline", "headline-large"])
+def test_the_readme_shows_the_first_student_of_a_published_table(name: str) -> None:
+    tables = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
+    seen = shown((FOLDER.parent / "README.md").read_text(encoding="utf-8"), name)
+    assert seen == glance(tables)
+    (agent,) = (line for line in seen.splitlines() if line.startswith("agent "))
+    assert sum(line.startswith(agent) for line in tables.splitlines()) == 1, "of all sets together"
+    assert len(seen.splitlines()) == 2 + 2 + 18
 
 
 def test_the_published_record_is_of_the_demonstration_as_it_is() -> None:

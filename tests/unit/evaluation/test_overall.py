@@ -104,6 +104,24 @@ def test_the_share_of_full_supervision_is_taken_set_by_set() -> None:
     assert math.isnan(Overall(STUDY, SETS, {"weather": {"svm": 0.8}}).share_of_full("random", "svm").mean)
 
 
+def test_limits_of_the_share_of_full_supervision_end_where_those_of_accuracy_do() -> None:
+    far = {name: comparison(name, cell("random", 0, 0.5, 0.1), cell("random", 1, 0.5, 0.9)) for name in FULL}
+    overall = Overall(STUDY, far, FULL)
+    alone = overall.alone("weather")
+    assert (alone.estimate("random", "svm").low, alone.estimate("random", "svm").high) == (0, 1)
+    assert (alone.share_of_full("random", "svm").low, alone.share_of_full("random", "svm").high) == (0, 1 / 0.8)
+    assert overall.share_of_full("random", "svm").high == pytest.approx((1 / 0.8 + 1 / 0.9) / 2)
+
+
+def test_the_share_of_full_supervision_stands_beside_accuracy() -> None:
+    head, other = sheet(Overall(STUDY, SETS, FULL)), sheet(Overall(STUDY, SETS))
+    place = head.head.index("accuracy [95 %]")
+    assert head.head[place + 1] == "of full [95 %]"
+    assert all(row[place + 1].endswith("]") for row in head.rows)
+    assert "of full [95 %]" not in other.head
+    assert len(other.rows[0]) == len(other.head) == len(head.head) - 1
+
+
 def test_the_summary_says_what_was_tested_and_what_is_descriptive() -> None:
     said = summary(Overall(STUDY, SETS, FULL))
     assert "1 contrast was named before the run." in said

@@ -153,6 +153,8 @@ def test_a_missing_file_is_one_line_and_exit_code_2(
     code, out, err = called(capsys, monkeypatch, "replay", str(study / "manifest.json"))
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {study / name} is missing, and the manifest names it; ")
+    brings = "run it again: it does nothing twice" if name.endswith(".json") else f"`thresher report {study}` makes it"
+    assert brings in err
     assert err.count("\n") == 1
 
 
@@ -204,6 +206,15 @@ def test_records_of_another_form_are_refused(study: Path) -> None:
     (study / "study.json").write_text('{"record": 1}', encoding="utf-8")
     with pytest.raises(BadInput, match="are of another form: study: Field required"):
         report(study)
+
+
+def test_records_that_a_later_version_wrote_are_refused(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    (record,) = (path for path in (folder / "study.json", folder / "ablation.json") if path.is_file())
+    left = json.loads(record.read_text(encoding="utf-8"))
+    record.write_text(json.dumps({**left, "record": 9}), encoding="utf-8")
+    with pytest.raises(BadInput, match="are of another form: record: Input should be"):
+        report(folder)
 
 
 def test_a_folder_without_a_manifest_gets_one(study: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.exchange import ChatRequest
+from agent.recipe import WeightsUsed
 from agent.scripted import Scripted
 from evaluation.asides import asides
 from evaluation.records import Comparison, RunSummary
@@ -186,6 +187,21 @@ def test_a_report_says_who_answered(tmp_path: Path, people: People, said: str) -
     assert settings["people"].startswith(said)
     simulated = any("People are simulated" in line for line in caveats(job))
     assert simulated == (people.kind == "simulated")
+
+
+@pytest.mark.parametrize(
+    ("variant", "said"),
+    [
+        ("Qwen2.5-Coder-1.5B-Instruct, Q4_K_M unpacked to float32", "quantised to four bits."),
+        ("Qwen2.5-Coder-7B-Instruct", "not the plain instruct model."),
+        ("Qwen2.5-7B-Instruct", ""),
+    ],
+)
+def test_a_coder_variant_is_named_for_what_it_is(variant: str, said: str) -> None:
+    llm = WeightsUsed(name="qwen", variant=variant, source="local", hash="0")
+    found = [line for line in caveats(toy_job("agent").model_copy(update={"llm": llm})) if line.startswith("The LLM")]
+    assert [line.startswith(f"The LLM is {variant}: ") and line.endswith(said) for line in found] == [True] * bool(said)
+    assert not any("0.5B" in line for line in found)
 
 
 def test_choices_that_two_students_share_are_counted_once(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, select
 
 from agent.errors import BadInput
 from agent.loop import Outcome
+from evaluation.rebuild import told
 from evaluation.records import Comparison
 from evaluation.study import Planned, parse
-from evaluation.study_record import StudyRecord
+from evaluation.study_record import StudyLeft, StudyRecord
 from evaluation.walltime import Worked
 from serving.commands import study as command
 from serving.database import reading, writing
@@ -24,6 +25,7 @@ from serving.runs.schema import steps
 from serving.runs.store import NoRun
 from serving.runs.worker import Look, Worker
 from serving.studies import hands
+from serving.studies.folders import load
 from serving.studies.hand import Bundle, Done, Hand, Spent
 from serving.studies.hands import Finished, Own
 from serving.studies.jobs import Item
@@ -242,6 +244,13 @@ def test_an_llm_is_asked_nothing_twice_and_by_one_cell_at_a_time(tmp_path: Path)
     text = leave(work, ended, tmp_path / "out")
     assert "the LLM itself, zero-shot" in text
     assert "of full" in text
+    assert "Seconds of the LLM are those of the machine" not in text
+    assert text.count("\nLLM: ") == 1
+    machines = {"2 cores": 3, "16 cores": 12}
+    left = load(tmp_path / "out")
+    assert isinstance(left, StudyLeft)
+    record = left.record.model_copy(update={"worked": left.record.worked.model_copy(update={"machines": machines})})
+    assert "Seconds of the LLM are those of the machine that did a cell" in told(replace(left, record=record))
     kept = Comparison.model_validate_json((tmp_path / "out" / "weather.json").read_text())
     assert [c.arm for c in kept.cells if not c.student] == ["zero-shot"]
     raw = pq.read_table(tmp_path / "out" / "cells.parquet").to_pylist()
