@@ -48,7 +48,7 @@ def test_the_readme_shows_the_first_student_of_a_published_table(name: str) -> N
     tables = (FOLDER / f"{name}.txt").read_text(encoding="utf-8")
     seen = shown((FOLDER.parent / "README.md").read_text(encoding="utf-8"), name)
     assert seen == glance(tables)
-    (agent,) = (line for line in seen.splitlines() if line.startswith("agent "))
+    (agent,) = (line for line in seen.splitlines() if line.startswith("agent  "))
     assert sum(line.startswith(agent) for line in tables.splitlines()) == 1, "of all sets together"
     assert len(seen.splitlines()) == 2 + 2 + 18
 
