@@ -82,9 +82,14 @@ class Prompt(Frozen):
         return {"": self.body} | {slot: parts[choice[slot]].text for slot, parts in self.parts.items()}
 
     def written(self, slots: Mapping[str, str]) -> str:
-        """The text of this choice as it stands in the files: parts in their places, variables by their names."""
-        texts = self.texts(slots)
-        return _INCLUDE.sub(lambda found: texts[found[1]].rstrip("\n"), self.body).strip("\n")
+        """The text of this choice as it stands in the files: parts in their places, variables by their names.
+
+        The choice stands above it: some slots, as `placement`, change which message a text is in and no word of it.
+        """
+        texts, choice = self.texts(slots), self.choice(slots)
+        chosen = ", ".join(f"{slot} = {filling}" for slot, filling in sorted(choice.items()))
+        text = _INCLUDE.sub(lambda found: texts[found[1]].rstrip("\n"), self.body).strip("\n")
+        return f"slots: {chosen}\n\n{text}" if chosen else text
 
     def needs(self, slots: Mapping[str, str]) -> frozenset[str]:
         """Names of the variables that this choice of slots uses."""

@@ -174,6 +174,14 @@ def test_a_prompt_is_written_with_its_parts_in_their_places() -> None:
     assert prompt.parts["guidelines"]["task"].text.strip() not in prompt.written({})
 
 
+def test_a_choice_that_changes_no_word_of_a_prompt_is_told_above_it() -> None:
+    prompt = load_prompt("annotate/label")
+    above, below = (prompt.written({"placement": each}).split("\n\n", 1) for each in ("system", "user"))
+    assert above[1] == below[1]
+    assert "placement = system" in above[0]
+    assert "placement = user" in below[0]
+
+
 def test_a_script_in_a_record_stays_text(lefts: dict[str, Left]) -> None:
     left = lefts["one set"]
     assert isinstance(left, StudyLeft)
