@@ -43,10 +43,10 @@ def block(comparison: Comparison) -> str:
 
 def glance(tables: str) -> str:
     """What our README shows of a study's tables: all data sets, the first student, up to the share of full."""
-    head, dashes, *rows = tables.split("\nall data sets\n\n")[1].splitlines()
+    head, dashes, *rows = tables.split("\nall data sets\n\n")[1].split("\n\n")[0].splitlines()
     student, end = head.index("student"), head.index("macro-F1")
     first = rows[0][student:].split()[0]
-    same = [row for row in rows if row[student:].split()[:1] == [first] and row[:1].strip()]
+    same = [row for row in rows if row[student:].split()[:1] == [first]]
     return "```text\n" + "".join(f"{line[:end].rstrip()}\n" for line in (head, dashes, *same)) + "```\n"
 
 
